@@ -1,0 +1,27 @@
+//! Who is this, and may they? For any [`http::Request`].
+
+pub mod store;
+
+mod challenge;
+mod clock;
+mod credentials;
+mod environment;
+mod error;
+mod event;
+mod identity;
+mod random;
+mod request;
+mod secret;
+mod user;
+
+pub use challenge::{Challenge, ChallengeError};
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use credentials::{Credentials, MAX_PASSWORD_BYTES, MAX_USERNAME_BYTES, PasswordHash};
+pub use environment::Environment;
+pub use error::{Denial, Error, Rejected, Throttled, Unavailable};
+pub use event::{Event, EventKind, EventSink, Origin, TracingSink};
+pub use identity::{Grant, Identity, Scheme, Scopes};
+pub use random::{Random, RandomError, SystemRandom};
+pub use request::{AuthRequest, RequestHead};
+pub use secret::{Digest, ParseDigestError, Secret};
+pub use user::{Account, User, UserId};

@@ -1,0 +1,71 @@
+//! The contract of a store: one trait per aggregate, the records at rest, and the verbs on them.
+//!
+//! 1. A store never decides: it answers what is there, and the [`Clock`](crate::Clock) of the mechanism judges expiry.
+//! 2. Create is create-if-absent, save is update-if-still-there: what was ended is never revived.
+//! 3. A verb is atomic, also when its future is dropped half-way.
+//! 4. A store that cannot answer says [`StoreError::Unavailable`]; "not there" is an answer, and never stands for one.
+//! 5. A verb that was added later has a default that fails with [`StoreError::Unsupported`].
+//!
+//! Each contract has a published suite in `portcullis-testing`; a third-party store runs it in a few lines.
+
+mod memory;
+mod mixed;
+mod session;
+mod token;
+mod user;
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+
+pub use memory::MemoryStore;
+pub use mixed::Mixed;
+pub use session::{Committed, SessionChange, SessionRecord, SessionStore, UserBySession};
+pub use token::{TokenRecord, TokenStore, UserByToken};
+pub use user::{Group, LoginRecord, NewUser, UserChange, UserStore};
+
+use crate::error::{Error, Unavailable};
+
+/// Why a store did not do what it was asked.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::{Error, store::StoreError};
+///
+/// let outage: Error = StoreError::unavailable("connection refused").into();
+/// assert_eq!(outage.status(), 503);
+/// ```
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The store cannot be reached, did not answer in time, or answered nonsense.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(#[source] Arc<dyn StdError + Send + Sync>),
+    /// A record of that key or name exists.
+    #[error("the record exists")]
+    Conflict,
+    /// The store does not have this verb.
+    #[error("the store does not support `{0}`")]
+    Unsupported(&'static str),
+}
+
+impl StoreError {
+    /// Wraps what the driver said.
+    #[must_use]
+    pub fn unavailable(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Unavailable(source.into().into())
+    }
+}
+
+/// Whatever a store fails with in the middle of a request is an outage: 503, never a refusal.
+impl From<StoreError> for Unavailable {
+    fn from(error: StoreError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
