@@ -1,5 +1,6 @@
 //! Who is this, and may they? For any [`http::Request`].
 
+pub mod password;
 pub mod store;
 
 mod challenge;
@@ -21,6 +22,7 @@ pub use environment::Environment;
 pub use error::{Denial, Error, Rejected, Throttled, Unavailable};
 pub use event::{Event, EventKind, EventSink, Origin, TracingSink};
 pub use identity::{Grant, Identity, Scheme, Scopes};
+pub use password::{PasswordHashers, Verification};
 pub use random::{Random, RandomError, SystemRandom};
 pub use request::{AuthRequest, RequestHead};
 pub use secret::{Digest, ParseDigestError, Secret};
