@@ -1,6 +1,7 @@
 //! Who is this, and may they? For any [`http::Request`].
 
 pub mod password;
+pub mod permission;
 pub mod store;
 
 mod challenge;
@@ -23,6 +24,10 @@ pub use error::{Denial, Error, Rejected, Throttled, Unavailable};
 pub use event::{Event, EventKind, EventSink, Origin, TracingSink};
 pub use identity::{Grant, Identity, Scheme, Scopes};
 pub use password::{PasswordHashers, Verification};
+pub use permission::{
+    AllowAny, Decision, HasScope, InGroup, IsAdminUser, IsAuthenticated, IsAuthenticatedOrReadOnly,
+    IsSuperuser, ModelPermissions, ObjectPermission, Permission, Permissions, Verdict, permission_fn, permit,
+};
 pub use random::{Random, RandomError, SystemRandom};
 pub use request::{AuthRequest, RequestHead};
 pub use secret::{Digest, ParseDigestError, Secret};
