@@ -222,6 +222,7 @@ fn any<'a, U: User>(
 }
 
 /// Denies as DRF's compositions do, which lose the texts of their parts; what was hidden stays hidden.
+#[inline]
 fn without_text<'a>(decision: Decision) -> Verdict<'a> {
     match decision {
         Decision::Deny(denial) if denial.is_hidden() => Decision::Deny(Denial::default().hide()),

@@ -33,6 +33,7 @@ pub enum Decision {
 impl Decision {
     /// Allows where the condition holds, and else denies with the default message.
     #[must_use]
+    #[inline]
     pub fn allow_if(condition: bool) -> Self {
         if condition { Self::Allow } else { Self::Deny(Denial::default()) }
     }
@@ -94,6 +95,7 @@ impl<'a> Verdict<'a> {
     }
 
     /// Goes on from the decision; boxes only where there is something to wait for.
+    #[inline]
     pub(super) fn then(self, next: impl FnOnce(Decision) -> Self + Send + 'a) -> Self {
         match self.0 {
             State::Decided(decision) => next(decision),
@@ -104,6 +106,7 @@ impl<'a> Verdict<'a> {
 }
 
 impl From<Decision> for Verdict<'_> {
+    #[inline]
     fn from(decision: Decision) -> Self {
         Self(State::Decided(decision))
     }
@@ -112,6 +115,7 @@ impl From<Decision> for Verdict<'_> {
 impl Future for Verdict<'_> {
     type Output = Result<Decision, Unavailable>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let state = &mut self.get_mut().0;
         match mem::replace(state, State::Taken) {

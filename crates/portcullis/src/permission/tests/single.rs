@@ -261,3 +261,15 @@ fn permissions_serve_any_user_type() {
     let request = AuthRequest::new(&Method::POST, &uri, &headers, Some(&identity), None);
     assert_eq!(permissions.check(&request).decided(), Some(&Decision::Allow));
 }
+
+#[test]
+fn an_inactive_user_holds_nothing_on_an_object_whoever_asks() {
+    let permission = ModelObjectPermissions::<Book>::new("books", "book").with_codenames(Shelves);
+    let mine = Book { owner: 1.into() };
+    for identity in [inactive(&root()), inactive(&mary())] {
+        let verdict = request(&Method::PUT, Some(&identity), |request| {
+            block_on(permission.check_object(request, &mine))
+        });
+        assert_eq!(verdict, Ok(Decision::allow_if(false)), "{identity:?}");
+    }
+}
