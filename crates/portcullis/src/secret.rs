@@ -82,6 +82,7 @@ impl<T: Zeroize> fmt::Debug for Secret<T> {
 /// let digest = Digest::of("4f3c…");
 /// assert_eq!(digest.to_string().parse(), Ok(digest));
 /// ```
+#[expect(clippy::derived_hash_with_manual_eq, reason = "equal bytes are equal in constant time, too")]
 #[derive(Clone, Copy, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
 
