@@ -1,1 +1,15 @@
-//! portcullis-testing
+#![doc = include_str!("../README.md")]
+
+pub mod suite;
+
+mod clock;
+mod event;
+mod random;
+mod request;
+mod user;
+
+pub use clock::FixedClock;
+pub use event::{EventLog, Recorded};
+pub use random::{BrokenRandom, SeededRandom};
+pub use request::{RequestBuilder, request};
+pub use user::{account, inactive, staff, superuser};
