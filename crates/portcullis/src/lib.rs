@@ -6,10 +6,12 @@ pub mod store;
 
 mod challenge;
 mod clock;
+mod cookie;
 mod credentials;
 mod environment;
 mod error;
 mod event;
+mod header;
 mod identity;
 mod random;
 mod request;
@@ -18,6 +20,7 @@ mod user;
 
 pub use challenge::{Challenge, ChallengeError};
 pub use clock::{Clock, SystemClock, Timestamp};
+pub use cookie::{CookieConfig, CookieError, SameSite};
 pub use credentials::{Credentials, MAX_PASSWORD_BYTES, MAX_USERNAME_BYTES, PasswordHash};
 pub use environment::Environment;
 pub use error::{Denial, Error, Rejected, Throttled, Unavailable};
