@@ -128,6 +128,11 @@ impl CookieConfig {
         self.max_age
     }
 
+    /// Returns the domain that shares the cookie.
+    pub(crate) fn domain(&self) -> Option<&str> {
+        self.domain.as_deref()
+    }
+
     /// Checks that a browser will keep such a cookie.
     ///
     /// # Errors
