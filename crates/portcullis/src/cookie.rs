@@ -273,7 +273,7 @@ pub(crate) fn find<'a>(headers: &'a HeaderMap, name: &str, duplicates: Duplicate
         return Found::None;
     };
     match duplicates {
-        Duplicates::LastWins => Found::One(values.last().unwrap_or(first)),
+        Duplicates::LastWins => Found::One(values.next_back().unwrap_or(first)),
         Duplicates::Refuse if values.any(|value| value != first) => Found::Conflicting,
         Duplicates::Refuse => Found::One(first),
     }

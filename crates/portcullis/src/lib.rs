@@ -4,6 +4,7 @@ pub mod password;
 pub mod permission;
 pub mod store;
 
+mod body;
 mod challenge;
 mod clock;
 mod cookie;

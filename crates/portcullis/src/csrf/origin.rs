@@ -63,17 +63,14 @@ impl Origins {
     /// Checks the `Origin`, or over TLS the `Referer`; the error is the reason.
     pub(super) fn check(&self, head: &RequestHead<'_>) -> Result<(), String> {
         match joined(&head.headers, ORIGIN) {
-            Some(origin) if self.is_good_origin(&origin, head) => Ok(()),
+            Some(Cow::Borrowed(origin)) if self.is_good_origin(origin, head) => Ok(()),
             Some(origin) => Err(mismatch("Origin", &latin1(&origin))),
             None if head.is_https() => self.check_referer(head),
             None => Ok(()),
         }
     }
 
-    fn is_good_origin(&self, origin: &Cow<'_, [u8]>, head: &RequestHead<'_>) -> bool {
-        let Cow::Borrowed(origin) = origin else {
-            return false;
-        };
+    fn is_good_origin(&self, origin: &[u8], head: &RequestHead<'_>) -> bool {
         let Some((scheme, host)) = std::str::from_utf8(origin).ok().and_then(|text| text.split_once("://"))
         else {
             return false;
