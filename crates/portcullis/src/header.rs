@@ -172,6 +172,9 @@ mod tests {
     const BASIC_BASE64: &str = "Invalid basic header. Credentials not correctly base64 encoded.";
     const BASIC_WRONG: &str = "Invalid username/password.";
 
+    /// One row: its name, what is sent, and what is found or how it is refused.
+    type Row<'a, S, T> = (&'a str, S, Result<Option<T>, &'a str>);
+
     fn headers(lines: &[&[u8]]) -> HeaderMap {
         lines.iter().map(|line| (AUTHORIZATION, HeaderValue::from_bytes(line).unwrap())).collect()
     }
@@ -180,7 +183,7 @@ mod tests {
     fn a_token_header_is_read_as_drf_reads_it() {
         let many_spaces = format!("Token {} abc", " ".repeat(3000));
         let huge = format!("Token {}", "1".repeat(32_000));
-        let rows: &[(&str, &[&[u8]], Result<Option<&str>, &str>)] = &[
+        let rows: &[Row<'_, &[&[u8]], &str>] = &[
             ("absent", &[], Ok(None)),
             ("empty", &[b""], Ok(None)),
             ("only spaces", &[b"  \t "], Ok(None)),
@@ -230,7 +233,7 @@ mod tests {
     fn a_basic_header_is_read_as_drf_reads_it_but_strictly() {
         let encode = |bytes: &[u8]| format!("Basic {}", STANDARD.encode(bytes)).into_bytes();
         let huge = encode(&[b'u'; 20_000]);
-        let rows: &[(&str, Vec<u8>, Result<Option<(&str, &str)>, &str>)] = &[
+        let rows: &[Row<'_, Vec<u8>, (&str, &str)>] = &[
             ("another scheme", b"Token abc".to_vec(), Ok(None)),
             ("a longer scheme", b"Basics abc".to_vec(), Ok(None)),
             ("a name and a password", encode(b"john:secret123"), Ok(Some(("john", "secret123")))),

@@ -28,156 +28,84 @@ fn part(name: &str, value: &str) -> String {
     format!("--BB\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
 }
 
+/// One row: its name, the media type, the body, and the two texts that are read.
+type Accepted<'a> = (&'a str, &'a str, &'a str, (&'a str, &'a str));
+
 #[test]
 fn a_login_is_read_as_drf_reads_it() {
-    let surrogates = r#"{"username": "\ud800", "password": "\u0000\udfff\ud800"}"#;
-    let multipart =
-        part("username", "nobody") + &part("username", "john") + &part("password", " zoë✓ ") + "--BB--\r\n";
-    let rows: &[(&str, &str, &str, Result<(&str, &str), &str>)] = &[
-        ("JSON", JSON, r#"{"username": "john", "password": "secret123"}"#, Ok(("john", "secret123"))),
-        (
-            "the name is trimmed",
-            JSON,
-            r#"{"username": "  john\u0085 ", "password": " x "}"#,
-            Ok(("john", " x ")),
-        ),
-        ("a password of spaces", JSON, r#"{"username": "john", "password": "  "}"#, Ok(("john", "  "))),
-        ("an integer", JSON, r#"{"username": "john", "password": 12345}"#, Ok(("john", "12345"))),
-        ("a float", JSON, r#"{"username": 1e16, "password": 1.50}"#, Ok(("1e+16", "1.5"))),
-        (
-            "a pair of surrogates",
-            JSON,
-            r#"{"username": "john", "password": "\ud83d\ude00"}"#,
-            Ok(("john", "😀")),
-        ),
-        (
-            "more fields",
-            JSON,
-            r#"{"username": "j", "password": "p", "is_superuser": [true, {"a": null}]}"#,
-            Ok(("j", "p")),
-        ),
-        ("a form", FORM, "username=john&password=secret+1%2B2", Ok(("john", "secret 1+2"))),
-        ("a form's last field", FORM, "username=nobody&username=john&password=x", Ok(("john", "x"))),
-        ("a form in UTF-8", FORM, "username=zoe&password=zo%C3%ABpass%E2%9C%93", Ok(("zoe", "zoëpass✓"))),
-        ("a form not in UTF-8", FORM, "username=j&password=%E9%zz", Ok(("j", "\u{fffd}%zz"))),
-        ("multipart", MULTIPART, &multipart, Ok(("john", " zoë✓ "))),
-        (
-            "an empty object",
-            JSON,
-            "{}",
-            Err(r#"{"username":["This field is required."],"password":["This field is required."]}"#),
-        ),
-        (
-            "an empty body",
-            JSON,
-            "",
-            Err(r#"{"username":["This field is required."],"password":["This field is required."]}"#),
-        ),
-        (
-            "an empty form",
-            FORM,
-            "&",
-            Err(r#"{"username":["This field is required."],"password":["This field is required."]}"#),
-        ),
-        (
-            "one is missing",
-            JSON,
-            r#"{"username": "john"}"#,
-            Err(r#"{"password":["This field is required."]}"#),
-        ),
-        (
-            "blank",
-            JSON,
-            r#"{"username": " \u001c\t", "password": ""}"#,
-            Err(
-                r#"{"username":["This field may not be blank."],"password":["This field may not be blank."]}"#,
-            ),
-        ),
-        (
-            "blank in a form",
-            FORM,
-            "username=+&password",
-            Err(
-                r#"{"username":["This field may not be blank."],"password":["This field may not be blank."]}"#,
-            ),
-        ),
-        (
-            "null",
-            JSON,
-            r#"{"username": null, "password": null}"#,
-            Err(r#"{"username":["This field may not be null."],"password":["This field may not be null."]}"#),
-        ),
-        (
-            "not text",
-            JSON,
-            r#"{"username": ["john"], "password": {"a": 1}}"#,
-            Err(r#"{"username":["Not a valid string."],"password":["Not a valid string."]}"#),
-        ),
-        (
-            "booleans",
-            JSON,
-            r#"{"username": true, "password": false}"#,
-            Err(r#"{"username":["Not a valid string."],"password":["Not a valid string."]}"#),
-        ),
-        (
-            "NUL",
-            JSON,
-            r#"{"username": "jo\u0000hn", "password": "x\u0000"}"#,
-            Err(
-                r#"{"username":["Null characters are not allowed."],"password":["Null characters are not allowed."]}"#,
-            ),
-        ),
-        (
-            "NUL in a form",
-            FORM,
-            "username=j&password=x%00",
-            Err(r#"{"password":["Null characters are not allowed."]}"#),
-        ),
-        (
-            "lone surrogates",
-            JSON,
-            surrogates,
-            Err(
-                r#"{"username":["Surrogate characters are not allowed: U+D800."],"password":["Null characters are not allowed.","Surrogate characters are not allowed: U+DFFF."]}"#,
-            ),
-        ),
-        ("a JSON null", JSON, "null", Err(r#"{"non_field_errors":["No data provided"]}"#)),
-        (
-            "a JSON list",
-            JSON,
-            " [] ",
-            Err(r#"{"non_field_errors":["Invalid data. Expected a dictionary, but got list."]}"#),
-        ),
-        (
-            "a JSON string",
-            JSON,
-            r#""\ud800""#,
-            Err(r#"{"non_field_errors":["Invalid data. Expected a dictionary, but got str."]}"#),
-        ),
-        (
-            "a JSON integer",
-            JSON,
-            "12",
-            Err(r#"{"non_field_errors":["Invalid data. Expected a dictionary, but got int."]}"#),
-        ),
-        (
-            "a JSON float",
-            JSON,
-            "-1.5",
-            Err(r#"{"non_field_errors":["Invalid data. Expected a dictionary, but got float."]}"#),
-        ),
-        (
-            "a JSON boolean",
-            JSON,
-            "true",
-            Err(r#"{"non_field_errors":["Invalid data. Expected a dictionary, but got bool."]}"#),
-        ),
+    let parts = [part("username", "nobody"), part("username", "john"), part("password", " zoë✓ ")];
+    let multipart = parts.concat() + "--BB--\r\n";
+    let rows: &[Accepted<'_>] = &[
+        ("JSON", JSON, r#"{"username": "john", "password": "secret123"}"#, ("john", "secret123")),
+        ("trimmed", JSON, r#"{"username": "  john\u0085 ", "password": " x "}"#, ("john", " x ")),
+        ("a password of spaces", JSON, r#"{"username": "john", "password": "  "}"#, ("john", "  ")),
+        ("an integer", JSON, r#"{"username": "john", "password": 12345}"#, ("john", "12345")),
+        ("floats", JSON, r#"{"username": 1e16, "password": 1.50}"#, ("1e+16", "1.5")),
+        ("a pair of surrogates", JSON, r#"{"username": "j", "password": "\ud83d\ude00"}"#, ("j", "😀")),
+        ("more", JSON, r#"{"username": "j", "password": "p", "x": [true, {"a": null}]}"#, ("j", "p")),
+        ("a form", FORM, "username=john&password=secret+1%2B2", ("john", "secret 1+2")),
+        ("a form's last field", FORM, "username=nobody&username=john&password=x", ("john", "x")),
+        ("a form in UTF-8", FORM, "username=zoe&password=zo%C3%ABpass%E2%9C%93", ("zoe", "zoëpass✓")),
+        ("a form not in UTF-8", FORM, "username=j&password=%E9%zz", ("j", "\u{fffd}%zz")),
+        ("multipart", MULTIPART, &multipart, ("john", " zoë✓ ")),
     ];
-    for (name, media_type, body, verdict) in rows {
-        let found = login(parse(media_type, body));
-        let verdict = verdict.map(|(username, password)| (username.to_owned(), password.to_owned()));
-        assert_eq!(found, verdict.map_err(|json| (400, json.to_owned())), "{name}");
+    for (name, media_type, body, (username, password)) in rows {
+        let sent = Ok(((*username).to_owned(), (*password).to_owned()));
+        assert_eq!(login(parse(media_type, body)), sent, "{name}");
     }
+}
+
+#[test]
+fn a_wrong_field_is_named_as_drf_names_it() {
+    const REQUIRED: &[&str] = &["This field is required."];
+    const BLANK: &[&str] = &["This field may not be blank."];
+    const NULL: &[&str] = &["This field may not be null."];
+    const NOT_TEXT: &[&str] = &["Not a valid string."];
+    const NUL: &[&str] = &["Null characters are not allowed."];
+    const HIGH: &[&str] = &["Surrogate characters are not allowed: U+D800."];
+    const NUL_LOW: &[&str] = &[NUL[0], "Surrogate characters are not allowed: U+DFFF."];
+    let rows = [
+        ("no member", JSON, "{}", REQUIRED, REQUIRED),
+        ("no body", JSON, "", REQUIRED, REQUIRED),
+        ("no field", FORM, "&", REQUIRED, REQUIRED),
+        ("one is missing", JSON, r#"{"username": "john"}"#, &[], REQUIRED),
+        ("blank", JSON, r#"{"username": " \u001c\t", "password": ""}"#, BLANK, BLANK),
+        ("blank in a form", FORM, "username=+&password", BLANK, BLANK),
+        ("null", JSON, r#"{"username": null, "password": null}"#, NULL, NULL),
+        ("list and object", JSON, r#"{"username": ["john"], "password": {"a": 1}}"#, NOT_TEXT, NOT_TEXT),
+        ("booleans", JSON, r#"{"username": true, "password": false}"#, NOT_TEXT, NOT_TEXT),
+        ("NUL", JSON, r#"{"username": "jo\u0000hn", "password": "x\u0000"}"#, NUL, NUL),
+        ("NUL in a form", FORM, "username=j&password=x%00", &[], NUL),
+        ("surrogates", JSON, r#"{"username": "\ud800", "password": "\u0000\udfff\ud800"}"#, HIGH, NUL_LOW),
+    ];
+    for (name, media_type, body, username, password) in rows {
+        let fields = [("username", username), ("password", password)];
+        let wrong = fields.iter().filter(|(_, messages)| !messages.is_empty());
+        let wrong: Vec<_> =
+            wrong.map(|(field, messages)| format!("\"{field}\":{}", json(messages))).collect();
+        let answer = format!("{{{}}}", wrong.join(","));
+        assert_eq!(login(parse(media_type, body)), Err((400, answer)), "{name}");
+    }
+}
+
+#[test]
+fn json_that_is_no_object_is_named_as_drf_names_it() {
+    let rows = [
+        (" [] ", "Invalid data. Expected a dictionary, but got list."),
+        (r#""\ud800""#, "Invalid data. Expected a dictionary, but got str."),
+        ("12", "Invalid data. Expected a dictionary, but got int."),
+        ("-1.5", "Invalid data. Expected a dictionary, but got float."),
+        ("true", "Invalid data. Expected a dictionary, but got bool."),
+        ("null", "No data provided"),
+    ];
+    for (body, message) in rows {
+        let answer = format!("{{\"non_field_errors\":{}}}", json(&[message]));
+        assert_eq!(login(parse(JSON, body)), Err((400, answer)), "{body}");
+    }
+}
+
+fn json(messages: &[&str]) -> String {
+    serde_json::to_string(messages).unwrap()
 }
 
 #[test]

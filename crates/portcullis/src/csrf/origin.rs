@@ -175,12 +175,16 @@ mod tests {
 
     use super::*;
 
+    type Header<'a> = (&'a str, &'a [u8]);
+    /// One row: its name, what is sent, and what is shown of it in the refusal.
+    type Row<'a, T> = (&'a str, T, Result<(), &'a str>);
+
     fn trusted() -> Origins {
         let trusted = ["https://trusted.example", "https://*.wild.example"].map(ToOwned::to_owned);
         Origins::new(&trusted, &[], None).unwrap()
     }
 
-    fn request(uri: &str, headers: &[(&str, &[u8])]) -> Parts {
+    fn request(uri: &str, headers: &[Header<'_>]) -> Parts {
         let mut request = http::Request::post(uri);
         for (name, value) in headers {
             request = request.header(*name, HeaderValue::from_bytes(value).unwrap());
@@ -188,14 +192,14 @@ mod tests {
         request.body(()).unwrap().into_parts().0
     }
 
-    fn check(origins: &Origins, is_https: bool, uri: &str, headers: &[(&str, &[u8])]) -> Result<(), String> {
+    fn check(origins: &Origins, is_https: bool, uri: &str, headers: &[Header<'_>]) -> Result<(), String> {
         let parts = request(uri, headers);
         origins.check(&RequestHead::new(&parts, None).with_https(is_https))
     }
 
     #[test]
     fn an_origin_is_ours_or_trusted() {
-        let rows: &[(&str, &[u8], Result<(), &str>)] = &[
+        let rows: &[Row<'_, &[u8]>] = &[
             ("ours", b"http://bookshop.test", Ok(())),
             ("trusted", b"https://trusted.example", Ok(())),
             ("a subdomain", b"https://a.wild.example", Ok(())),
@@ -238,8 +242,8 @@ mod tests {
 
     #[test]
     fn a_host_is_one_host() {
-        let ours: (&str, &[u8]) = ("origin", b"http://a.test");
-        let rows: &[(&str, &str, &[(&str, &[u8])], bool)] = &[
+        let ours: Header<'_> = ("origin", b"http://a.test");
+        let rows: &[(&str, &str, &[Header<'_>], bool)] = &[
             ("the host", "/", &[("host", b"a.test"), ours], true),
             ("twice the same", "/", &[("host", b"a.test"), ("host", b"a.test"), ours], true),
             ("the authority of HTTP/2", "http://a.test/", &[ours], true),
@@ -273,7 +277,7 @@ mod tests {
     fn over_tls_a_referer_stands_in_for_the_origin() {
         const MALFORMED: &str = "Referer is malformed.";
         const INSECURE: &str = "Referer is insecure while host is secure.";
-        let rows: &[(&str, Option<&[u8]>, Result<(), &str>)] = &[
+        let rows: &[Row<'_, Option<&[u8]>>] = &[
             ("same", Some(b"https://bookshop.test/page"), Ok(())),
             ("a query", Some(b"https://bookshop.test?a=b"), Ok(())),
             ("trusted", Some(b"https://trusted.example/"), Ok(())),
@@ -295,7 +299,7 @@ mod tests {
             ("a backslash", Some(b"https://evil\\.wild.example/"), Err("https://evil\\.wild.example/")),
         ];
         for (name, referer, verdict) in rows {
-            let host: (&str, &[u8]) = ("host", b"bookshop.test");
+            let host: Header<'_> = ("host", b"bookshop.test");
             let headers: Vec<_> =
                 std::iter::once(host).chain(referer.map(|value| ("referer", value))).collect();
             let reason = |shown: &str| match shown.contains("://") {
@@ -307,7 +311,7 @@ mod tests {
             let with_origin = [&headers[..], &[("origin", b"https://bookshop.test")]].concat();
             assert_eq!(check(&trusted(), true, "/", &with_origin), Ok(()), "{name}, with a good origin");
         }
-        let two: [(&str, &[u8]); 3] = [
+        let two: [Header<'_>; 3] = [
             ("host", b"bookshop.test"),
             ("referer", b"https://bookshop.test/"),
             ("referer", b"https://evil.example/"),
@@ -324,8 +328,7 @@ mod tests {
             ("https://shop.test/", false),
             ("https://evilshop.test:8443/", false),
         ] {
-            let headers: [(&str, &[u8]); 2] =
-                [("host", b"api.shop.test:8443"), ("referer", referer.as_bytes())];
+            let headers: [Header<'_>; 2] = [("host", b"api.shop.test:8443"), ("referer", referer.as_bytes())];
             assert_eq!(check(&shared, true, "/", &headers).is_ok(), verdict, "{referer}");
         }
     }
@@ -354,7 +357,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_origin_is_read_without_panic(value in "[ -~\u{80}-\u{ff}]{0,40}", name in "origin|referer|host", is_https: bool) {
-            let evil = check(&trusted(), is_https, "/", &[("host", b"bookshop.test"), (&name, &value.as_bytes())]);
+            let evil = check(&trusted(), is_https, "/", &[("host", b"bookshop.test"), (&name, value.as_bytes())]);
             prop_assert!(name != "origin" || evil.is_err());
         }
     }

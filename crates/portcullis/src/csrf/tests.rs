@@ -23,11 +23,14 @@ fn reason(denial: Denial) -> String {
     error.message().strip_prefix("CSRF Failed: ").unwrap().to_owned()
 }
 
+/// One row: its name, the `Cookie` header, the verdict, and whether the cookie must be replaced.
+type CookieRow<'a> = (&'a str, &'a [u8], Result<(), &'a str>, bool);
+
 #[test]
 fn a_cookie_holds_a_secret_or_says_why_not() {
     let masked = mask(&Secret::from(SECRET), &SystemRandom).unwrap();
     let long = format!("csrftoken={}", masked.expose_secret());
-    let rows: &[(&str, &[u8], Result<(), &str>, bool)] = &[
+    let rows: &[CookieRow<'_>] = &[
         ("plain", b"csrftoken=BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB", Ok(()), false),
         ("masked, as Django before 4.0", long.as_bytes(), Ok(()), false),
         ("the last of two", b"csrftoken=x; csrftoken=BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB", Ok(()), false),
