@@ -1,0 +1,57 @@
+//! What an application may choose.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// How a [`SqlStore`](crate::SqlStore) deals with its database.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use portcullis_sql::SqlConfig;
+///
+/// let config = SqlConfig::default().with_timeout(Duration::from_millis(500));
+/// assert_eq!(config.timeout(), Duration::from_millis(500));
+/// ```
+#[derive(Debug, Clone)]
+pub struct SqlConfig {
+    timeout: Duration,
+    connections: NonZeroU32,
+}
+
+impl Default for SqlConfig {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(2), connections: NonZeroU32::MIN.saturating_add(3) }
+    }
+}
+
+impl SqlConfig {
+    /// Sets within what time every verb answers, waiting for a connection or a lock included (2 seconds unless set).
+    ///
+    /// # Security
+    ///
+    /// A verb that has run out of time is an outage, and what it was to change may happen yet.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// Sets how many look-ups may be under way at once (4 unless set).
+    #[must_use]
+    pub fn with_connections(self, connections: NonZeroU32) -> Self {
+        Self { connections, ..self }
+    }
+
+    /// Returns within what time every verb answers.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Returns how many look-ups may be under way at once.
+    #[must_use]
+    pub const fn connections(&self) -> NonZeroU32 {
+        self.connections
+    }
+}
