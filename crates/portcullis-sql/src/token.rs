@@ -21,7 +21,10 @@ impl TokenStore for SqlStore {
             None => self.execute(insert).await.map(drop),
             Some(keep) => {
                 let user = record.user.to_string();
-                self.write(async |database| insert_and_trim(database, insert, &user, keep).await).await
+                self.write(async |database| {
+                    insert_and_trim(database, insert, &user, &record.digest, keep).await
+                })
+                .await
             }
         }
     }
@@ -92,11 +95,12 @@ async fn insert_and_trim(
     database: &mut SqliteConnection,
     insert: Query<'_>,
     user: &str,
+    new: &Digest,
     keep: u32,
 ) -> Result<(), StoreError> {
     let mut transaction = database.begin_with(sqlite::BEGIN).await.map_err(store_error)?;
     insert.execute(&mut *transaction).await.map_err(store_error)?;
-    let trim = query(token::TRIM).bind(user).bind(i64::from(keep));
+    let trim = query(token::TRIM).bind(user).bind(i64::from(keep.saturating_sub(1))).bind(bytes(new));
     trim.execute(&mut *transaction).await.map_err(store_error)?;
     transaction.commit().await.map_err(store_error)
 }

@@ -34,10 +34,10 @@ insert into portcullis_token
     (digest, user_id, name, scopes, created_at, expires_at, idle, last_used_at, ends_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
-/// Keeps the user's newest `$2` tokens.
+/// Keeps the user's newest `$2` tokens beside the new one, which a clock that went back must not revoke.
 pub(crate) const TRIM: &str = "\
 delete from portcullis_token where digest in (
-    select digest from portcullis_token where user_id = $1
+    select digest from portcullis_token where user_id = $1 and digest <> $3
     order by created_at desc, digest desc limit -1 offset $2)";
 
 /// Keeps `ends_at` what `TokenRecord::ends_at` says, with its saturation.

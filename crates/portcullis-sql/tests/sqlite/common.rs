@@ -1,0 +1,74 @@
+//! What the tests share: a file, and a second connection to it.
+
+use std::fmt::Debug;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use portcullis::store::{SessionChange, SessionRecord, SessionStore, StoreError, TokenRecord, TokenStore};
+use portcullis::{Digest, Timestamp, UserId};
+use portcullis_sql::{SqlConfig, SqlStore};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Connection as _};
+use tempfile::TempDir;
+
+pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+/// A database file that is deleted with its directory.
+pub(crate) struct File(TempDir);
+
+impl File {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.0.path().join("app.db")
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("sqlite:{}", self.path().display())
+    }
+
+    pub(crate) async fn store(&self) -> SqlStore {
+        SqlStore::connect(&self.url()).await.unwrap()
+    }
+
+    pub(crate) async fn hasty_store(&self, timeout: Duration) -> SqlStore {
+        let config = SqlConfig::default().with_timeout(timeout);
+        SqlStore::connect_with(&self.url(), config).await.unwrap()
+    }
+
+    /// Another program's connection.
+    pub(crate) async fn other(&self) -> SqliteConnection {
+        SqliteConnection::connect(&format!("{}?mode=rwc", self.url())).await.unwrap()
+    }
+}
+
+pub(crate) async fn run(database: &mut SqliteConnection, sql: &str) {
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(database)
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+pub(crate) fn token(name: &str, user: impl Into<UserId>) -> TokenRecord {
+    TokenRecord::new(Digest::of(name), user.into(), NOW)
+}
+
+pub(crate) fn session_of(user: impl Into<UserId>) -> SessionRecord {
+    let mut session = SessionRecord::new(NOW, NOW.after(Duration::from_secs(3600)));
+    session.user = Some(user.into());
+    session
+}
+
+/// Adds a token and a session, both called `name`, of one user.
+pub(crate) async fn add_credentials(store: &SqlStore, name: &str, user: &UserId) {
+    store.create_token(token(name, user.clone()), None).await.unwrap();
+    let create = SessionChange::Create(Digest::of(name), session_of(user.clone()));
+    store.commit(create).await.unwrap();
+}
+
+/// Insists that an answer is an outage, and nothing else.
+pub(crate) fn unavailable<T: Debug>(answer: Result<T, StoreError>, what: &str) {
+    assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{what}: {answer:?}");
+}
