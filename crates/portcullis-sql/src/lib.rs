@@ -23,3 +23,7 @@ mod user;
 pub use config::SqlConfig;
 pub use error::SqlError;
 pub use store::SqlStore;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

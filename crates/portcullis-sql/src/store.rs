@@ -101,10 +101,6 @@ impl SqlStore {
     /// # Errors
     ///
     /// Those of [`connect`](Self::connect).
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a configuration is given away, and may come to own things"
-    )]
     pub async fn connect_with(url: &str, config: SqlConfig) -> Result<Self, SqlError> {
         let target = url::parse(url)?;
         let options = target
@@ -264,12 +260,19 @@ async fn wait_for(options: &SqliteConnectOptions, patience: Duration) -> Result<
     loop {
         match options.connect().await {
             Ok(connection) => return Ok(connection.close().await?),
-            Err(error) if error.as_database_error().is_some() && began.elapsed() < patience => {
+            Err(error) if is_busy(&error) && began.elapsed() < patience => {
                 sleep(PAUSE).await;
             }
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Tells whether another connection is in the way (SQLITE_BUSY and its extended codes).
+fn is_busy(error: &sqlx::Error) -> bool {
+    const SQLITE_BUSY: u32 = 5;
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }
 
 async fn migrate(database: &mut SqliteConnection, is_read_only: bool) -> Result<(), SqlError> {

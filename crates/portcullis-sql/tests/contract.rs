@@ -1,5 +1,7 @@
 //! The published contracts, on a file and in memory.
 
+#![expect(clippy::unwrap_used, reason = "a store that cannot be opened ends the test")]
+
 use std::error::Error;
 
 use portcullis_sql::SqlStore;

@@ -69,6 +69,7 @@ pub(crate) async fn add_credentials(store: &SqlStore, name: &str, user: &UserId)
 }
 
 /// Insists that an answer is an outage, and nothing else.
+#[expect(clippy::needless_pass_by_value, reason = "it takes the answer where it is made")]
 pub(crate) fn unavailable<T: Debug>(answer: Result<T, StoreError>, what: &str) {
     assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{what}: {answer:?}");
 }

@@ -1,5 +1,7 @@
 //! What SQLite adds to the contracts: files, locks, processes, and rows from elsewhere.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a broken set-up ends the test")]
+
 mod common;
 mod corrupt;
 mod migration;

@@ -7,6 +7,7 @@ use portcullis_sql::{SqlError, SqlStore};
 use sqlx::Row as _;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 #[tokio::test]
 async fn migrating_again_changes_nothing() {
@@ -113,8 +114,10 @@ async fn what_cannot_be_opened_is_an_error_at_once() {
         ("a missing file, read-only", format!("{}?mode=ro", missing.url()), "unable to open"),
         ("an empty file, read-only", format!("{}?mode=ro", empty.url()), "read-only"),
     ] {
+        let began = Instant::now();
         let error = SqlStore::connect(&url).await.unwrap_err();
         assert!(error.to_string().contains(wanted), "{name}: {error}");
+        assert!(began.elapsed() < Duration::from_secs(1), "{name}: {:?}", began.elapsed());
     }
     assert!(!missing.path().exists());
 }
