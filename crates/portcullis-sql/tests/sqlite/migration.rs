@@ -44,6 +44,21 @@ async fn eight_that_start_at_once_make_one_schema() {
     }
 }
 
+/// The switch to a write-ahead log is the one lock for which SQLite does not wait.
+#[tokio::test]
+async fn a_file_that_another_program_reads_is_waited_for() {
+    let file = File::new();
+    let mut other = file.other().await;
+    run(&mut other, "create table other (id integer); begin; select * from other").await;
+    let release = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        run(&mut other, "rollback").await;
+    };
+    let url = file.url();
+    let (store, ()) = tokio::join!(SqlStore::connect(&url), release);
+    store.unwrap().create_user(NewUser::new("john")).await.unwrap();
+}
+
 #[tokio::test]
 async fn other_programs_tables_and_migrations_are_left_alone() {
     let file = File::new();
