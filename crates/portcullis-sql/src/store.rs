@@ -254,7 +254,7 @@ fn make_private(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Turns on the write-ahead log, which stays on. SQLite does not wait for a lock in this one case, so this does.
+/// Turns on the write-ahead log, which stays on. SQLite does not wait where two switch at one moment, so this does.
 async fn wait_for(options: &SqliteConnectOptions, patience: Duration) -> Result<(), SqlError> {
     let began = Instant::now();
     loop {
