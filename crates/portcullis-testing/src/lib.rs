@@ -4,12 +4,14 @@ pub mod suite;
 
 mod clock;
 mod event;
+mod force;
 mod random;
 mod request;
 mod user;
 
 pub use clock::FixedClock;
 pub use event::{EventLog, Recorded};
+pub use force::ForceAuthenticate;
 pub use random::{BrokenRandom, SeededRandom};
 pub use request::{RequestBuilder, request};
 pub use user::{account, inactive, staff, superuser};

@@ -39,6 +39,16 @@ impl Challenge {
         Self::parse(scheme, format!("{scheme} realm=\"{escaped}\""))
     }
 
+    /// DRF's challenge of `BasicAuthentication`.
+    pub(crate) const fn basic_api() -> Self {
+        Self(HeaderValue::from_static("Basic realm=\"api\""))
+    }
+
+    /// DRF's challenge of `TokenAuthentication`.
+    pub(crate) const fn token() -> Self {
+        Self(HeaderValue::from_static("Token"))
+    }
+
     fn parse(scheme: &str, text: String) -> Result<Self, ChallengeError> {
         let token = !scheme.is_empty() && scheme.bytes().all(is_token);
         let visible = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
@@ -60,6 +70,10 @@ fn is_token(byte: u8) -> bool {
 }
 
 /// The scheme is not a token of RFC 9110, or the realm holds more than visible ASCII and spaces.
+///
+/// # Examples
+///
+/// See [`Challenge`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a challenge is a token and a realm of visible ASCII")]
 pub struct ChallengeError;

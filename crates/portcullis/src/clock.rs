@@ -3,9 +3,27 @@
 //! 1. Nothing in Portcullis reads the system's clock but [`SystemClock`], so every test can stop it.
 //! 2. A [`Timestamp`] counts microseconds since the Unix epoch, in UTC; its arithmetic saturates and never panics.
 
+use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 /// Tells the time.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::{Clock, Timestamp};
+///
+/// struct Stopped(Timestamp);
+///
+/// impl Clock for Stopped {
+///     fn now(&self) -> Timestamp {
+///         self.0
+///     }
+/// }
+/// ```
 ///
 /// # Security
 ///
@@ -101,6 +119,25 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Duration {
         let micros = self.0.saturating_sub(earlier.0);
         Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+    }
+}
+
+/// Writes RFC 3339, as DRF's `DateTimeField` does for UTC; a moment outside years 1 to 9999 is written in seconds.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::Timestamp;
+///
+/// assert_eq!(Timestamp::from_seconds(1_700_000_000).to_string(), "2023-11-14T22:13:20Z");
+/// ```
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000);
+        match moment.ok().and_then(|moment| moment.format(&Rfc3339).ok()) {
+            Some(text) => f.write_str(&text),
+            None => write!(f, "{}", self.as_seconds()),
+        }
     }
 }
 

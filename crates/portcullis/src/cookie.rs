@@ -128,6 +128,11 @@ impl CookieConfig {
         self.max_age
     }
 
+    /// Tells whether the cookie travels over TLS alone.
+    pub(crate) const fn is_secure(&self) -> bool {
+        self.secure
+    }
+
     /// Returns the domain that shares the cookie.
     pub(crate) fn domain(&self) -> Option<&str> {
         self.domain.as_deref()
@@ -171,7 +176,10 @@ impl CookieConfig {
             cookie.set_max_age(time::Duration::seconds(i64::try_from(age.as_secs()).unwrap_or(0)));
             cookie.set_expires(OffsetDateTime::from_unix_timestamp(end).map_err(|_| CookieError::MaxAge)?);
         }
-        HeaderValue::try_from(cookie.to_string()).map_err(|_| CookieError::Value)
+        let mut header = HeaderValue::try_from(cookie.to_string()).map_err(|_| CookieError::Value)?;
+        // `Debug` of the answer's headers does not show it, and HPACK does not index it (RFC 7541 section 7.1.3).
+        header.set_sensitive(true);
+        Ok(header)
     }
 
     /// Writes the header that deletes the cookie, as Django does: Secure only where browsers insist on it.
@@ -216,6 +224,15 @@ pub enum SameSite {
 }
 
 /// A cookie that browsers would drop.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::{CookieConfig, CookieError};
+///
+/// let cookie = CookieConfig::hardened("session").with_secure(false);
+/// assert_eq!(cookie.validate(), Err(CookieError::HostPrefix));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CookieError {

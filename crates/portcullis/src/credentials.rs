@@ -5,8 +5,12 @@ use std::fmt;
 use crate::secret::{Secret, ct_eq};
 
 /// The longest password that is looked at, in bytes of UTF-8: more is refused before any hash (CVE-2013-1443).
+///
+/// See [`Credentials`].
 pub const MAX_PASSWORD_BYTES: usize = 4096;
 /// The longest username that is looked up, in bytes of UTF-8; longer ones name nobody.
+///
+/// See [`Credentials`].
 pub const MAX_USERNAME_BYTES: usize = 1024;
 
 /// A username and a password as a client sent them, taken exactly as sent (ASVS 5.0, 6.2.8).

@@ -12,6 +12,10 @@ use crate::identity::Scheme;
 use crate::user::UserId;
 
 /// What happened.
+///
+/// # Examples
+///
+/// See [`EventSink`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EventKind {
@@ -87,6 +91,17 @@ pub struct Event<'a> {
 }
 
 /// Where a request came from and what it wanted.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::{Origin, RequestHead};
+///
+/// let (parts, ()) = http::Request::get("/api/books").body(()).unwrap().into_parts();
+/// let head = RequestHead::new(&parts, Some([192, 0, 2, 7].into()));
+/// assert_eq!(head.origin().path, Some("/api/books"));
+/// assert_eq!(Origin::default().client, None);
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct Origin<'a> {
@@ -193,6 +208,10 @@ pub trait EventSink: Send + Sync + 'static {
 }
 
 /// Writes every record to `tracing`, target `portcullis::event`: refusals at DEBUG, the rest at INFO, alarms at WARN.
+///
+/// # Examples
+///
+/// See [`Environment`](crate::Environment).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TracingSink;
 

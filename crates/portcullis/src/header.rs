@@ -5,7 +5,7 @@
 //! 2. Several lines of one field are one value, joined by commas (RFC 9110 section 5.3, and what DRF sees behind a
 //!    WSGI server); no line is picked, so a proxy and we never believe two different ones.
 //! 3. A field that is not ours costs a comparison of its first letters and no more, however long it is; one that is
-//!    ours is looked at up to [`MAX_AUTHORIZATION_BYTES`].
+//!    ours is looked at up to [`MAX_AUTHORIZATION_BYTES`], a token up to [`MAX_TOKEN_BYTES`].
 //! 4. Basic is strict base64 (RFC 4648 section 4, padded, canonical); then UTF-8, and Latin-1 where it is not UTF-8;
 //!    the first colon separates; control characters are refused (RFC 7617 section 2).
 //! 5. The messages are DRF's (`rest_framework/authentication.py`), whatever the keyword is.
@@ -23,6 +23,9 @@ use crate::error::Rejected;
 
 /// The longest `Authorization` value that is looked at; a password of 4096 bytes takes less than half of it.
 const MAX_AUTHORIZATION_BYTES: usize = 16 * 1024;
+
+/// The longest token that is looked at; ours have at most 63 characters.
+const MAX_TOKEN_BYTES: usize = 1024;
 
 /// What follows the scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,13 +51,13 @@ pub(crate) fn scheme_matches(headers: &HeaderMap, keyword: &str) -> bool {
 }
 
 /// Returns what follows the scheme, or nothing where the client does not use it.
-pub(crate) fn argument<'a>(headers: &'a HeaderMap, keyword: &str) -> Option<Argument<'a>> {
+fn argument<'a>(headers: &'a HeaderMap, keyword: &str, longest: usize) -> Option<Argument<'a>> {
     if !scheme_matches(headers, keyword) {
         return None;
     }
     let mut lines = headers.get_all(AUTHORIZATION).iter();
-    let first = after_keyword(lines.next()?.as_bytes(), keyword)?;
-    if first.len() > MAX_AUTHORIZATION_BYTES {
+    let first = after_keyword(lines.next()?.as_bytes(), keyword)?.trim_ascii();
+    if first.len() > longest {
         return Some(Argument::Impossible);
     }
     let mut words = words(first);
@@ -72,7 +75,7 @@ pub(crate) fn argument<'a>(headers: &'a HeaderMap, keyword: &str) -> Option<Argu
 
 /// Returns the token that follows the keyword, as DRF's `TokenAuthentication` reads it; nothing for another scheme.
 pub(crate) fn token<'a>(headers: &'a HeaderMap, keyword: &str) -> Result<Option<&'a str>, Rejected> {
-    let Some(argument) = argument(headers, keyword) else {
+    let Some(argument) = argument(headers, keyword, MAX_TOKEN_BYTES) else {
         return Ok(None);
     };
     match argument {
@@ -89,7 +92,7 @@ pub(crate) fn token<'a>(headers: &'a HeaderMap, keyword: &str) -> Result<Option<
 
 /// Returns the name and password of the Basic scheme, as DRF's `BasicAuthentication` reads them; nothing for another.
 pub(crate) fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, Rejected> {
-    let Some(argument) = argument(headers, "Basic") else {
+    let Some(argument) = argument(headers, "Basic", MAX_AUTHORIZATION_BYTES) else {
         return Ok(None);
     };
     match argument {
@@ -206,6 +209,7 @@ mod tests {
             ("three parts", &[b"Token abc x"], Err(TOKEN_SPACES)),
             ("truncated UTF-8", &[b"Token \xc3"], Err(TOKEN_CHARACTERS)),
             ("UTF-8", &[b"Token zo\xc3\xab"], Ok(Some("zoë"))),
+            ("7 KB", &[&huge.as_bytes()[..7168]], Err("Invalid token.")),
             ("32 KB", &[huge.as_bytes()], Err("Invalid token.")),
             ("two lines", &[b"Token abc", b"Token def"], Err(TOKEN_SPACES)),
             ("two equal lines", &[b"Token abc", b"Token abc"], Err(TOKEN_SPACES)),

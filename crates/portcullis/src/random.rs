@@ -12,6 +12,21 @@ pub(crate) const BASE62: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO
 
 /// Fills buffers with unpredictable bytes.
 ///
+/// # Examples
+///
+/// ```
+/// use portcullis::{Random, RandomError};
+///
+/// /// What a test of an outage needs.
+/// struct Broken;
+///
+/// impl Random for Broken {
+///     fn fill(&self, _: &mut [u8]) -> Result<(), RandomError> {
+///         Err(RandomError)
+///     }
+/// }
+/// ```
+///
 /// # Security
 ///
 /// Whoever predicts these bytes owns every token and session made of them. Use [`SystemRandom`] outside tests.
@@ -46,6 +61,10 @@ impl Random for SystemRandom {
 }
 
 /// The source of randomness has failed.
+///
+/// # Examples
+///
+/// See [`Random`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the source of randomness has failed")]
 pub struct RandomError;

@@ -62,7 +62,7 @@ impl<'a> RequestHead<'a> {
         self.peer
     }
 
-    /// Returns the client's address: the right-most one that no trusted proxy added.
+    /// Returns the client's address: the right-most one that no trusted proxy added; `None` where it cannot be read.
     #[must_use]
     pub const fn client(&self) -> Option<IpAddr> {
         self.client

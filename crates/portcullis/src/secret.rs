@@ -153,6 +153,10 @@ fn nibble(digit: u8) -> Result<u8, ParseDigestError> {
 }
 
 /// The text is not the 64 lower-case hexadecimal digits of a [`Digest`].
+///
+/// # Examples
+///
+/// See [`Digest`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a digest is 64 lower-case hexadecimal digits")]
 pub struct ParseDigestError;

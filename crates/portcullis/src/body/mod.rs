@@ -3,7 +3,7 @@
 //! 1. The media type decides, in any case of letters and whatever its parameters: JSON, a URL-encoded form or a
 //!    multipart one; anything else, also no type at all, is 415. An empty body is an empty one of any type.
 //! 2. JSON is strict where Python's parser is not ([`json`]): no member twice, no NaN, no depth bomb, no BOM.
-//! 3. Of two form fields of one name the last counts, as in Django's `QueryDict` ([`form`]).
+//! 3. Of two form fields of one name the last counts, as in Django's `QueryDict` ([`form`], [`multipart`]).
 //! 4. A field is text or a number, which becomes text as Python writes it; booleans, lists and objects are not. Blank
 //!    is tested after trimming; NUL and lone surrogates are refused.
 //! 5. All fields are read before an answer is made, and their errors stand in the order of the fields.
@@ -12,12 +12,13 @@
 
 mod form;
 mod json;
+mod multipart;
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde::{Serialize, Serializer};
 
 use crate::header::{joined, latin1};
@@ -78,7 +79,7 @@ impl Body {
             _ if media_type.len() > MAX_MEDIA_TYPE => Err(BodyError::unsupported(&media_type)),
             "application/json" => json::parse(body),
             "application/x-www-form-urlencoded" => form::urlencoded(body).map(Self::Form),
-            "multipart/form-data" => form::multipart(&media_type, body).map(Self::Form),
+            "multipart/form-data" => multipart::parse(&media_type, body).map(Self::Form),
             _ => Err(BodyError::unsupported(&media_type)),
         }
     }
@@ -133,6 +134,11 @@ impl Body {
         if errors.is_empty() { Ok(found) } else { Err(BodyError::Invalid(errors)) }
     }
 
+    /// Tells whether a field was sent, whatever is in it.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.value(name).is_some()
+    }
+
     fn value(&self, name: &str) -> Option<&Value> {
         match self {
             Self::Object(fields) | Self::Form(fields) => {
@@ -166,6 +172,15 @@ impl BodyError {
             Self::Malformed(_) | Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         }
+    }
+
+    /// Makes the answer.
+    pub(crate) fn into_response(self) -> Response<Bytes> {
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = self.status();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
     }
 
     fn unsupported(media_type: &str) -> Self {

@@ -16,7 +16,7 @@ mod token;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use http::{HeaderName, Method};
+use http::{HeaderMap, HeaderName, Method};
 
 use crate::cookie::{CookieConfig, CookieError, Duplicates, Found, find};
 use crate::error::Denial;
@@ -50,8 +50,12 @@ const DJANGO_AGE: Duration = Duration::from_secs(31_449_600);
 ///
 /// # Security
 ///
-/// A trusted origin may do all that your users may. Without allowed hosts, whatever the `Host` header says is believed
-/// to be ours, as behind a server that checks it.
+/// A trusted origin may do all that your users may.
+///
+/// Without allowed hosts, an `Origin` that fits the `Host` header is believed to be ours. That is right for one site on
+/// one address: a browser sends the session only to the host that set its cookie, so a page of another host that reaches
+/// us under its own name (DNS rebinding) brings none, and has no token of one. Name your hosts where several sites share
+/// an address or a cookie's domain, and with [`CsrfConfig::django`], whose token proves less.
 #[derive(Debug, Clone)]
 pub struct CsrfConfig {
     cookie: Option<CookieConfig>,
@@ -125,6 +129,19 @@ impl CsrfConfig {
 }
 
 /// A mistake in a [`CsrfConfig`].
+///
+/// # Examples
+///
+/// A wrong [`CsrfConfig`](crate::CsrfConfig) shows when the guard is built:
+///
+/// ```
+/// use portcullis::{CsrfConfig, Guard, GuardError, SessionConfig, Sessions, Users, store::MemoryStore};
+///
+/// let config = SessionConfig::default().with_csrf(CsrfConfig::default().with_trusted_origins(["example.com"]));
+/// let sessions = Sessions::new(MemoryStore::new(), config);
+/// let guard = Guard::builder(Users::new(MemoryStore::new())).authenticate(sessions.authenticator()).build();
+/// assert!(matches!(guard, Err(GuardError::Sessions(_))));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CsrfConfigError {
@@ -165,10 +182,14 @@ impl Csrf {
         self.origins.check(head).map_err(denial)
     }
 
-    /// Reads the secret from Django's cookie.
-    pub(crate) fn cookie_secret(&self, head: &RequestHead<'_>) -> Result<Secret, CsrfCookieError> {
+    /// Reads the secret from the cookie; two that differ are none where duplicates are refused.
+    pub(crate) fn cookie_secret(
+        &self,
+        headers: &HeaderMap,
+        duplicates: Duplicates,
+    ) -> Result<Secret, CsrfCookieError> {
         let cookie = self.cookie.as_ref().ok_or(CsrfCookieError::Missing)?;
-        match find(&head.headers, cookie.name(), Duplicates::LastWins) {
+        match find(headers, cookie.name(), duplicates) {
             Found::None | Found::Conflicting => Err(CsrfCookieError::Missing),
             Found::One(value) => token::read(value).map_err(CsrfCookieError::Malformed),
         }
@@ -236,7 +257,7 @@ fn check(secret: &Secret, token: &str, source: &str) -> Result<(), Denial> {
 }
 
 fn denial(reason: impl AsRef<str>) -> Denial {
-    Denial::new(format!("CSRF Failed: {}", reason.as_ref())).with_code("permission_denied")
+    Denial::new(format!("CSRF Failed: {}", reason.as_ref())).with_code("csrf_failed")
 }
 
 /// Writes a header's name as Django prints it: `X-Csrftoken`.

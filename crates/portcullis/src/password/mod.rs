@@ -31,7 +31,8 @@ const STAND_IN: &str = "the password that was refused";
 ///
 /// # Examples
 ///
-/// See [`Argon2id`], which [`PasswordHashers::default`] prefers.
+#[cfg_attr(feature = "argon2", doc = "See [`Argon2id`], which [`PasswordHashers::default`] prefers.")]
+#[cfg_attr(not(feature = "argon2"), doc = "The feature `argon2` brings one.")]
 ///
 /// # Security
 ///

@@ -67,8 +67,12 @@ pub struct IsSuperuser;
 pub struct IsAuthenticatedOrReadOnly;
 
 macro_rules! permission {
-    ($($permission:ident: |$request:ident| $condition:expr;)*) => {$(
+    ($($permission:ident, needs identity: $needs:literal, |$request:ident| $condition:expr;)*) => {$(
         impl<U: User> Permission<U> for $permission {
+            fn needs_identity(&self) -> bool {
+                $needs
+            }
+
             fn check(&self, $request: &AuthRequest<'_, U>) -> Verdict<'_> {
                 Decision::allow_if($condition).into()
             }
@@ -77,11 +81,11 @@ macro_rules! permission {
 }
 
 permission! {
-    AllowAny: |_request| true;
-    IsAuthenticated: |request| request.identity().is_some();
-    IsAdminUser: |request| request.user().is_some_and(|user| user.is_staff());
-    IsSuperuser: |request| request.user().is_some_and(|user| user.is_active() && user.is_superuser());
-    IsAuthenticatedOrReadOnly: |request| request.is_safe() || request.identity().is_some();
+    AllowAny, needs identity: false, |_request| true;
+    IsAuthenticated, needs identity: true, |request| request.identity().is_some();
+    IsAdminUser, needs identity: true, |request| request.user().is_some_and(|user| user.is_staff());
+    IsSuperuser, needs identity: true, |request| request.user().is_some_and(|user| user.is_active() && user.is_superuser());
+    IsAuthenticatedOrReadOnly, needs identity: false, |request| request.is_safe() || request.identity().is_some();
 }
 
 /// Allows everything to the active members of a group.
@@ -106,6 +110,10 @@ impl InGroup {
 }
 
 impl<U: User> Permission<U> for InGroup {
+    fn needs_identity(&self) -> bool {
+        true
+    }
+
     fn check(&self, request: &AuthRequest<'_, U>) -> Verdict<'_> {
         Decision::allow_if(request.user().is_some_and(|user| user.is_active() && user.in_group(&self.0)))
             .into()
@@ -154,6 +162,10 @@ impl FreshWithin {
 }
 
 impl<U: User> Permission<U> for FreshWithin {
+    fn needs_identity(&self) -> bool {
+        true
+    }
+
     fn check(&self, request: &AuthRequest<'_, U>) -> Verdict<'_> {
         let now = self.clock.now();
         let is_fresh = request

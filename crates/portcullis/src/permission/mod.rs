@@ -94,6 +94,11 @@ pub trait Permission<U = Account>: Send + Sync + 'static {
     /// request must get the same verdict when an object is checked later.
     fn check<'a>(&'a self, request: &'a AuthRequest<'a, U>) -> Verdict<'a>;
 
+    /// Tells whether it denies everybody without credentials, so that a route without authenticators is a mistake.
+    fn needs_identity(&self) -> bool {
+        false
+    }
+
     /// Returns the name for the table of routes and for logs: the type's, unless overridden.
     fn name(&self) -> String {
         short_name::<Self>()

@@ -57,6 +57,10 @@ impl ModelPermissions {
 }
 
 impl<U: User> Permission<U> for ModelPermissions {
+    fn needs_identity(&self) -> bool {
+        true
+    }
+
     fn check(&self, request: &AuthRequest<'_, U>) -> Verdict<'_> {
         Decision::allow_if(request.identity().is_some() && self.0.allow(request)).into()
     }

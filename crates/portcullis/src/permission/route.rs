@@ -95,6 +95,20 @@ impl<U: User> Permissions<U> {
         }
     }
 
+    /// Tells whether it denies everybody without credentials, as far as its parts say so.
+    #[must_use]
+    pub fn needs_identity(&self) -> bool {
+        match &*self.0 {
+            Rule::Request(permission) => permission.needs_identity(),
+            Rule::Object(_) | Rule::Not(_) => false,
+            Rule::And(left, right) | Rule::List(left, right) => {
+                left.needs_identity() || right.needs_identity()
+            }
+            Rule::Or(left, right) => left.needs_identity() && right.needs_identity(),
+            Rule::WithMessage(inner, _) => inner.needs_identity(),
+        }
+    }
+
     /// Returns the permission as it was written, for the table of routes and for logs.
     #[must_use]
     pub fn describe(&self) -> String {

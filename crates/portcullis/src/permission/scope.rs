@@ -57,6 +57,10 @@ impl HasScope {
 }
 
 impl<U: User> Permission<U> for HasScope {
+    fn needs_identity(&self) -> bool {
+        true
+    }
+
     fn check(&self, request: &AuthRequest<'_, U>) -> Verdict<'_> {
         Decision::allow_if(covers(request, &self.required, self.or_unlimited)).into()
     }
@@ -107,6 +111,10 @@ impl HasReadWriteScope {
 }
 
 impl<U: User> Permission<U> for HasReadWriteScope {
+    fn needs_identity(&self) -> bool {
+        true
+    }
+
     fn check(&self, request: &AuthRequest<'_, U>) -> Verdict<'_> {
         let required = if request.is_safe() { &self.read } else { &self.write };
         Decision::allow_if(covers(request, required, self.or_unlimited)).into()

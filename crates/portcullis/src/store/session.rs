@@ -10,6 +10,18 @@ use crate::store::{StoreError, UserStore};
 use crate::user::UserId;
 
 /// A session at rest; its key is the digest of the id in the cookie.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use portcullis::Timestamp;
+/// use portcullis::store::SessionRecord;
+///
+/// let now = Timestamp::from_seconds(1_800_000_000);
+/// let mut session = SessionRecord::new(now, now.after(Duration::from_secs(3600)));
+/// session.user = Some(17.into());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionRecord {
@@ -46,6 +58,10 @@ impl SessionRecord {
 }
 
 /// A change to one session, made in one piece.
+///
+/// # Examples
+///
+/// See [`SessionStore`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SessionChange {
@@ -62,6 +78,10 @@ pub enum SessionChange {
 }
 
 /// What became of a [`SessionChange`].
+///
+/// # Examples
+///
+/// See [`SessionStore`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Committed {
     /// It is done.
@@ -73,6 +93,24 @@ pub enum Committed {
 }
 
 /// Keeps sessions by the digest of their id.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::store::{Committed, MemoryStore, SessionChange, SessionRecord, SessionStore};
+/// use portcullis::{Digest, Timestamp};
+///
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let store = MemoryStore::new();
+/// let (key, now) = (Digest::of("the id in a cookie"), Timestamp::from_seconds(1_800_000_000));
+/// let record = SessionRecord::new(now, Timestamp::MAX);
+/// assert_eq!(store.commit(SessionChange::Create(key, record.clone())).await?, Committed::Done);
+/// assert_eq!(store.commit(SessionChange::Flush(key)).await?, Committed::Done);
+/// // What was ended stays ended.
+/// assert_eq!(store.commit(SessionChange::Save(key, record)).await?, Committed::Gone);
+/// # Ok::<(), portcullis::store::StoreError>(())
+/// # }).unwrap();
+/// ```
 #[async_trait]
 pub trait SessionStore: Send + Sync + 'static {
     /// Finds a session by key, also an expired one.
@@ -123,6 +161,17 @@ pub trait SessionStore: Send + Sync + 'static {
 }
 
 /// Finds a session and its user; a store that keeps both in one database answers in one round trip.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::Account;
+/// use portcullis::store::{SessionStore, UserBySession, UserStore};
+///
+/// /// A store that makes two round trips needs no code.
+/// fn as_it_is<S: SessionStore + UserStore + UserBySession<Account>>(_: S) {}
+/// as_it_is(portcullis::store::MemoryStore::new());
+/// ```
 #[async_trait]
 pub trait UserBySession<U>: SessionStore + UserStore<U> {
     /// Finds a session and its user, who may be gone, or nobody.

@@ -12,6 +12,19 @@ use crate::store::{StoreError, UserStore};
 use crate::user::UserId;
 
 /// A token at rest: its digest and what it grants, never the token.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use portcullis::store::TokenRecord;
+/// use portcullis::{Digest, Timestamp};
+///
+/// let issued = Timestamp::from_seconds(1_800_000_000);
+/// let mut token = TokenRecord::new(Digest::of("a token"), 17.into(), issued);
+/// token.idle = Some(Duration::from_secs(3600));
+/// assert_eq!(token.ends_at(), issued.after(Duration::from_secs(3600)));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenRecord {
@@ -59,6 +72,22 @@ impl TokenRecord {
 }
 
 /// Keeps opaque tokens by digest.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::store::{MemoryStore, TokenRecord, TokenStore};
+/// use portcullis::{Digest, Timestamp};
+///
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let store = MemoryStore::new();
+/// let token = TokenRecord::new(Digest::of("a token"), 17.into(), Timestamp::EPOCH);
+/// store.create_token(token.clone(), None).await?;
+/// assert!(store.revoke_token(&token.user, &token.digest).await?);
+/// assert!(store.token(&token.digest).await?.is_none());
+/// # Ok::<(), portcullis::store::StoreError>(())
+/// # }).unwrap();
+/// ```
 #[async_trait]
 pub trait TokenStore: Send + Sync + 'static {
     /// Adds a token; with `keep`, the user's oldest tokens beyond that many are revoked in the same step.
@@ -116,6 +145,10 @@ pub trait TokenStore: Send + Sync + 'static {
 }
 
 /// Finds a token and its user; a store that keeps both in one database answers in one round trip.
+///
+/// # Examples
+///
+/// See [`UserBySession`](crate::store::UserBySession), which is alike.
 #[async_trait]
 pub trait UserByToken<U>: TokenStore + UserStore<U> {
     /// Finds a token and its user, who may be gone.

@@ -11,6 +11,10 @@ use crate::store::StoreError;
 use crate::user::{Account, UserId};
 
 /// What a login needs of a user.
+///
+/// # Examples
+///
+/// See [`UserStore`].
 #[derive(Debug, Clone)]
 pub struct LoginRecord<U = Account> {
     /// The user.
@@ -130,6 +134,10 @@ pub struct UserChange {
 }
 
 /// A named set of codenames.
+///
+/// # Examples
+///
+/// See [`MemoryStore`](crate::store::MemoryStore).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     /// The name, unique byte for byte.
@@ -150,6 +158,42 @@ impl Group {
 ///
 /// An application with its own user table implements the first two verbs; then everything but [`Users`](crate::Users)'s
 /// administration works.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use async_trait::async_trait;
+/// use portcullis::store::{LoginRecord, StoreError, UserStore};
+/// use portcullis::{PasswordHash, User, UserId};
+///
+/// struct Reader { number: i64, name: String, hash: Option<String> }
+///
+/// impl User for Reader {
+///     fn id(&self) -> UserId { self.number.into() }
+///     fn username(&self) -> &str { &self.name }
+///     fn is_active(&self) -> bool { true }
+///     fn auth_epoch(&self) -> i64 { 0 }
+/// }
+///
+/// /// The readers of a library, in a table of its own.
+/// struct Readers(Vec<Arc<Reader>>);
+///
+/// #[async_trait]
+/// impl UserStore<Reader> for Readers {
+///     async fn user(&self, id: &UserId) -> Result<Option<Arc<Reader>>, StoreError> {
+///         Ok(self.0.iter().find(|reader| reader.id() == *id).cloned())
+///     }
+///
+///     async fn login(&self, username: &str) -> Result<Option<LoginRecord<Reader>>, StoreError> {
+///         let reader = self.0.iter().find(|reader| reader.name == username);
+///         Ok(reader.map(|reader| LoginRecord {
+///             user: Arc::clone(reader),
+///             password: reader.hash.as_deref().map(PasswordHash::new),
+///         }))
+///     }
+/// }
+/// ```
 ///
 /// # Security
 ///

@@ -1,0 +1,101 @@
+//! What one route asks.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::authentication::Authenticator;
+use crate::guard::Entry;
+use crate::permission::{AllowAny, IntoPermission, PermissionError, Permissions};
+use crate::user::{Account, User};
+
+/// What one route asks: its permission and its authenticators, where they differ from the guard's.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::{Account, Policy};
+/// use portcullis::permission::IsAdminUser;
+///
+/// let reports = Policy::<Account>::default().require(IsAdminUser);
+/// let health = Policy::<Account>::default().public();
+/// # let _ = (reports, health);
+/// ```
+pub struct Policy<U = Account> {
+    pub(crate) authenticators: Option<Arc<[Entry<U>]>>,
+    pub(crate) permission: Option<Result<Permissions<U>, PermissionError>>,
+    pub(crate) has_no_object: bool,
+    pub(crate) takes_passwords: bool,
+}
+
+impl<U> Default for Policy<U> {
+    fn default() -> Self {
+        Self { authenticators: None, permission: None, has_no_object: false, takes_passwords: false }
+    }
+}
+
+impl<U> Clone for Policy<U> {
+    fn clone(&self) -> Self {
+        Self {
+            authenticators: self.authenticators.clone(),
+            permission: self.permission.clone(),
+            has_no_object: self.has_no_object,
+            takes_passwords: self.takes_passwords,
+        }
+    }
+}
+
+impl<U> fmt::Debug for Policy<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy").finish_non_exhaustive()
+    }
+}
+
+impl<U: User> Policy<U> {
+    /// Asks for a permission instead of the guard's default.
+    #[must_use]
+    pub fn require<M>(self, permission: impl IntoPermission<U, M>) -> Self {
+        Self { permission: Some(Permissions::new(permission)), ..self }
+    }
+
+    /// Lets everybody in. A credential that is sent must be good all the same.
+    #[must_use]
+    pub fn public(self) -> Self {
+        self.require(AllowAny)
+    }
+
+    /// Asks no authenticator at all; add some with [`Policy::authenticate_with`].
+    #[must_use]
+    pub fn without_authenticators(self) -> Self {
+        Self { authenticators: Some(Arc::new([])), ..self }
+    }
+
+    /// Asks this authenticator instead of the guard's; called again, this one after the earlier ones.
+    #[must_use]
+    pub fn authenticate_with(self, authenticator: impl Authenticator<U>) -> Self {
+        let earlier = self.authenticators.as_deref().unwrap_or_default();
+        let entries = earlier.iter().cloned().chain([Entry::new(authenticator)]).collect();
+        Self { authenticators: Some(entries), ..self }
+    }
+
+    /// Says that a password stands in the body, so that it must not arrive in clear text either.
+    pub(crate) fn taking_passwords(self) -> Self {
+        Self { takes_passwords: true, ..self }
+    }
+
+    /// Says that the route has no object to check: a list, a creation.
+    #[must_use]
+    pub fn without_object(self) -> Self {
+        Self { has_no_object: true, ..self }
+    }
+
+    /// Takes from another policy what this one does not say; adapters fill a route's from its scope's.
+    #[must_use]
+    pub fn or(self, default: &Self) -> Self {
+        Self {
+            authenticators: self.authenticators.or_else(|| default.authenticators.clone()),
+            permission: self.permission.or_else(|| default.permission.clone()),
+            has_no_object: self.has_no_object || default.has_no_object,
+            takes_passwords: self.takes_passwords || default.takes_passwords,
+        }
+    }
+}
