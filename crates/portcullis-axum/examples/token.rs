@@ -1,0 +1,45 @@
+//! Opaque tokens for programs: obtain one, use it, list them, revoke it.
+//!
+//! ```console
+//! $ cargo run -p portcullis-axum --example token &
+//! $ curl -d username=john -d password=horse-battery http://127.0.0.1:3000/api/login
+//! {"token":"pct_0Jq..."}
+//! $ curl -H "Authorization: Token $TOKEN" http://127.0.0.1:3000/books
+//! john reads Dune
+//! $ curl -H "Authorization: Token $TOKEN" http://127.0.0.1:3000/api/login
+//! [{"created":"2026-11-21T05:15:50.058311Z","current":true,"expires":null,"id":"a611...",...}]
+//! $ curl -i -X POST -H "Authorization: Token $TOKEN" http://127.0.0.1:3000/api/login/revoke
+//! HTTP/1.1 204 No Content
+//! $ curl -H "Authorization: Token $TOKEN" http://127.0.0.1:3000/books
+//! {"detail":"Invalid token."}
+//! ```
+
+use std::error::Error;
+use std::net::SocketAddr;
+
+use portcullis_axum::portcullis::store::MemoryStore;
+use portcullis_axum::portcullis::{Guard, Tokens, Users};
+use portcullis_axum::{Auth, Router, get};
+use tokio::net::TcpListener;
+
+async fn books(auth: Auth) -> String {
+    format!("{} reads Dune\n", auth.user().username)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let store = MemoryStore::new();
+    let users = Users::new(store.clone());
+    let tokens = Tokens::new(store);
+    users.create("john", "horse-battery").await?;
+
+    let guard = Guard::builder(users).authenticate(tokens.authenticator()).build()?;
+    let app = Router::new(guard)
+        .route("/books", get(books))
+        .merge(tokens.endpoints("/api/login"))
+        .into_router(())?;
+
+    let listener = TcpListener::bind("127.0.0.1:3000").await?;
+    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
+    Ok(())
+}
