@@ -1,0 +1,8 @@
+//! The pages for people.
+
+mod forms;
+mod html;
+mod words;
+
+pub use forms::routes;
+pub use html::{AccountPage, LoginPage, SessionRow};
