@@ -1,1 +1,7 @@
-//! tests
+//! What the tests that span the crates share.
+
+#[cfg(doctest)]
+pub mod docs;
+pub mod replay;
+pub mod server;
+pub mod workspace;
