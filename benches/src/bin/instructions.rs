@@ -1,0 +1,33 @@
+//! Serves every case, or the one named, a hundred times, for callgrind to count; `benches/run` reads what it counted.
+//!
+//! Each call of [`measured`] becomes one dump, in the order of the names printed: the base, then ours.
+
+use std::io::{Write, stdout};
+
+use axum::extract::Request;
+use portcullis_benches::{Outcome, Serve, cases};
+
+/// `benches/run` divides by it.
+const REQUESTS: usize = 100;
+
+fn main() -> Outcome<()> {
+    let mut out = stdout().lock();
+    let only = std::env::args().nth(1);
+    let is_wanted = |name: &str| only.as_deref().is_none_or(|only| name == only);
+    for mut case in cases()?.into_iter().filter(|case| is_wanted(&case.name)) {
+        for serve in [&mut case.base, &mut case.ours] {
+            serve((case.request)());
+            let requests: Vec<_> = (0..REQUESTS).map(|_| (case.request)()).collect();
+            measured(serve, requests);
+        }
+        writeln!(out, "{}", case.name)?;
+    }
+    Ok(())
+}
+
+#[inline(never)]
+fn measured(serve: &mut Serve, requests: Vec<Request>) {
+    for request in requests {
+        std::hint::black_box(serve(request));
+    }
+}
