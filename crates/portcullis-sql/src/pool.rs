@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use portcullis::store::StoreError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Error};
+use sqlx::{ConnectOptions, Connection, Error};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// At most so many connections to one database.
@@ -71,8 +71,11 @@ impl Lease<'_> {
         };
         let result = verb(connection).await;
         self.finished = true;
-        if matches!(result, Err(StoreError::Unavailable(_))) {
-            self.connection = None;
+        if matches!(result, Err(StoreError::Unavailable(_)))
+            && let Some(connection) = self.connection.take()
+        {
+            // Waits for the rollback: a database in memory keeps its locks until then. Failing to close changes nothing.
+            let _ = connection.close().await;
         }
         result
     }
