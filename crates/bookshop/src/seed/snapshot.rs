@@ -76,11 +76,11 @@ async fn open(file: &Path) -> Result<SqliteConnection, sqlx::Error> {
     SqliteConnection::connect_with(&options(file).foreign_keys(false)).await
 }
 
-/// Lists the tables with rows of the application; the migrations' own table stays as it is.
+/// Lists the tables with rows of the application. The schema's versions stay: without them the next start would make
+/// every table a second time.
 async fn tables(connection: &mut SqliteConnection) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar(
-        "select name from main.sqlite_master
-         where type = 'table' and name not like '\\_sqlx\\_%' escape '\\'",
+        "select name from main.sqlite_master where type = 'table' and name <> 'portcullis_migration'",
     )
     .fetch_all(connection)
     .await
@@ -102,8 +102,23 @@ async fn run(
 
 #[cfg(test)]
 mod tests {
+    use portcullis_sql::SqlStore;
+
     use super::*;
     use crate::domain::{BookStore, SqliteBooks};
+
+    #[tokio::test]
+    async fn a_file_opens_again_after_it_was_wiped_or_put_back() {
+        let file = std::env::temp_dir().join(format!("bookshop-reopened-{}.db", std::process::id()));
+        let _ = std::fs::remove_file(&file);
+        let url = format!("sqlite:{}", file.display());
+        drop(SqlStore::connect(&url).await.unwrap());
+        Snapshot::wipe(&file).await.unwrap();
+        drop(SqlStore::connect(&url).await.expect("wiped"));
+        Snapshot::take(&file).await.unwrap().restore().await.unwrap();
+        drop(SqlStore::connect(&url).await.expect("put back"));
+        std::fs::remove_file(&file).unwrap();
+    }
 
     #[tokio::test]
     async fn a_reset_puts_rows_and_ids_back() {
