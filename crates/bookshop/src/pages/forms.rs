@@ -2,13 +2,13 @@
 //!
 //! 1. Every form is a POST that answers 303 to a GET (RFC 9110 section 15.4.4), so that reloading repeats nothing.
 //! 2. Portcullis checks the token of every form that somebody sends. The login form is sent by nobody yet: it must come
-//!    from this site (`Origin`), or another site could log a visitor in as somebody else.
+//!    from this very origin, or another site could log a visitor in as somebody else (login CSRF).
 //! 3. Who is logged out meanwhile lands on the login page, not on an error.
 
 use axum::Form;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderName, StatusCode, header};
 use portcullis::{Clock, Credentials, Error, Origin, Sessions, SystemClock, Unavailable, UsersError};
 use portcullis_axum::{MaybeAuth, Rejection, Router, Session, get, post};
 use serde::Deserialize;
@@ -32,6 +32,11 @@ pub fn routes(router: Router<Shop>, sessions: &Sessions) -> Router<Shop> {
             post(end_others).public().authenticate_with(session()).without_object(),
         )
 }
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// What the page promises beside the field; the browser's own check is no check (ASVS 6.2.1).
+const MIN_PASSWORD: usize = 8;
 
 #[derive(Debug, Default, Deserialize)]
 struct Done {
@@ -107,11 +112,12 @@ async fn csrf_token(session: &Session) -> Result<String, Unavailable> {
 
 async fn log_in(
     State(shop): State<Shop>,
+    auth: MaybeAuth,
     session: Session,
     headers: HeaderMap,
     Form(form): Form<LoginForm>,
 ) -> Result<Response, Rejection> {
-    let error = if is_same_site(&headers) {
+    let error = if is_same_origin(&headers, auth.access().is_https()) {
         let credentials = Credentials::new(form.username.trim(), form.password);
         match shop.users.check(&credentials, Origin::default()).await {
             Ok(user) => {
@@ -134,11 +140,36 @@ async fn log_in(
     Ok(page(StatusCode::BAD_REQUEST, &page_again))
 }
 
-/// Browsers name the site of the page with every form; what names none is no browser.
-fn is_same_site(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    text(header::ORIGIN)
-        .is_none_or(|origin| origin.split_once("://").map(|(_, host)| host) == text(header::HOST))
+/// Tells whether this page sent the form, which browsers say in `Origin`, or at least in `Sec-Fetch-Site`.
+///
+/// What says neither is refused, and so is what says it twice or of another scheme: whoever can write into plain HTTP
+/// must not be able to log somebody in over TLS.
+fn is_same_origin(headers: &HeaderMap, is_https: bool) -> bool {
+    let scheme = if is_https { "https://" } else { "http://" };
+    match only(headers, header::ORIGIN) {
+        Only::Nothing => matches!(only(headers, SEC_FETCH_SITE), Only::One(b"same-origin")),
+        Only::One(origin) => match (origin.strip_prefix(scheme.as_bytes()), only(headers, header::HOST)) {
+            (Some(named), Only::One(host)) => named == host,
+            _ => false,
+        },
+        Only::Several => false,
+    }
+}
+
+/// The values of a header, as far as one can be believed.
+enum Only<'a> {
+    Nothing,
+    One(&'a [u8]),
+    Several,
+}
+
+fn only(headers: &HeaderMap, name: HeaderName) -> Only<'_> {
+    let mut values = headers.get_all(name).into_iter();
+    match (values.next(), values.next()) {
+        (None, _) => Only::Nothing,
+        (Some(value), None) => Only::One(value.as_bytes()),
+        (Some(_), Some(_)) => Only::Several,
+    }
 }
 
 async fn log_out(session: Session) -> Result<Redirect, Rejection> {
@@ -155,6 +186,9 @@ async fn change_password(
     let Some(user) = auth.user() else { return Ok(Redirect::to("/").into_response()) };
     let old = Credentials::new(user.username.clone(), form.old_password);
     let error = match shop.users.check(&old, Origin::default()).await {
+        Ok(_) if form.new_password.chars().count() < MIN_PASSWORD => {
+            "The new password is too short: it needs at least 8 characters.".to_owned()
+        }
         Ok(_) => match shop.users.set_password(&user.id, &form.new_password).await {
             Ok(()) => {
                 session.keep_after_password_change().await?;
@@ -185,4 +219,48 @@ async fn end_others(State(shop): State<Shop>, auth: MaybeAuth) -> Result<Redirec
         shop.sessions.end_all(&identity.user().id, identity.grant().session()).await?;
     }
     Ok(Redirect::to("/?done=end"))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn only_this_page_may_send_the_login_form() {
+        for (sent, is_https, own) in [
+            (&[("origin", "http://shop.example")][..], false, true),
+            (&[("origin", "https://shop.example")], true, true),
+            (&[("sec-fetch-site", "same-origin")], false, true),
+            (&[], false, false),
+            (&[("origin", "http://shop.example")], true, false),
+            (&[("origin", "https://shop.example")], false, false),
+            (&[("origin", "http://evil.example")], false, false),
+            (&[("origin", "http://evil\u{e9}.example")], false, false),
+            (&[("origin", "http://shop.example:81")], false, false),
+            (&[("origin", "http://shop.example.evil.example")], false, false),
+            (&[("origin", "null")], false, false),
+            (&[("origin", "")], false, false),
+            (&[("origin", "null"), ("sec-fetch-site", "same-origin")], false, false),
+            (&[("origin", "http://shop.example"), ("origin", "http://evil.example")], false, false),
+            (&[("sec-fetch-site", "cross-site")], false, false),
+            (&[("sec-fetch-site", "same-site")], false, false),
+            (&[("sec-fetch-site", "none")], false, false),
+        ] {
+            let mut headers =
+                HeaderMap::from_iter([(header::HOST, HeaderValue::from_static("shop.example"))]);
+            for (name, value) in sent {
+                let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+                headers.append(HeaderName::from_static(name), value);
+            }
+            assert_eq!(is_same_origin(&headers, is_https), own, "{sent:?}, https: {is_https}");
+        }
+    }
+
+    #[test]
+    fn without_a_host_there_is_no_origin_of_ours() {
+        let headers = HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static("http://"))]);
+        assert!(!is_same_origin(&headers, false));
+    }
 }
