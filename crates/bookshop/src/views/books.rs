@@ -41,13 +41,28 @@ pub fn detail_routes(permission: &Permissions) -> MethodRouter<Shop> {
 
 impl LoadObject<Shop> for Book {
     async fn load(parts: &mut Parts, shop: &Shop) -> Result<Option<Self>, Rejection> {
-        let id: Result<Path<i64>, PathRejection> = Path::from_request_parts(parts, shop).await;
-        let Ok(Path(id)) = id else { return Ok(None) };
-        match shop.books.book(id).await.map_err(outage)? {
-            Some(book) => Ok(Some(book)),
-            None => Err(Rejection::answer(missing())),
-        }
+        let id: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, shop).await;
+        let Some(id) = id.ok().and_then(|Path(id)| read_id(&id)) else { return Ok(None) };
+        let book = match id {
+            Id::Possible(id) => shop.books.book(id).await.map_err(outage)?,
+            Id::TooLarge => None,
+        };
+        book.map(Some).ok_or_else(|| Rejection::answer(missing()))
     }
+}
+
+/// A number that names a book, or that no book can have.
+#[derive(Debug, PartialEq, Eq)]
+enum Id {
+    Possible(i64),
+    TooLarge,
+}
+
+/// Reads a number of any size; what is none names nothing.
+fn read_id(text: &str) -> Option<Id> {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().map_or(Id::TooLarge, Id::Possible))
 }
 
 async fn list(State(shop): State<Shop>) -> Result<Answer, Rejection> {
@@ -153,5 +168,28 @@ impl Metadata {
             matches!(decision, Decision::Deny(_)) || (book.is_some() && decision != Decision::Allow);
         let action = (!refused).then_some(self.action.as_str());
         Ok(answer(StatusCode::OK, &describe_books(self.name, action)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_a_number_of_any_size() {
+        for (text, id) in [
+            ("1", Some(Id::Possible(1))),
+            ("-1", Some(Id::Possible(-1))),
+            ("9223372036854775807", Some(Id::Possible(i64::MAX))),
+            ("9223372036854775808", Some(Id::TooLarge)),
+            ("99999999999999999999", Some(Id::TooLarge)),
+            ("abc", None),
+            ("1.0", None),
+            ("", None),
+            ("-", None),
+            ("+-1", None),
+        ] {
+            assert_eq!(read_id(text), id, "{text}");
+        }
     }
 }
