@@ -30,7 +30,7 @@ const AREAS: [&str; 13] = [
 const LATER_AREAS: [&str; 3] = ["jwt-auth", "jwt-views", "throttle"];
 
 /// Cases of the replayed areas that send a JWT, or what a JWT authenticator must refuse.
-const LATER_CASES: [&str; 22] = [
+const LATER_CASES: [&str; 18] = [
     "hostile-headers/authorization-bearer-bearer",
     "hostile-headers/authorization-bearer-null",
     "hostile-headers/authorization-bearer-undefined",
@@ -38,10 +38,8 @@ const LATER_CASES: [&str; 22] = [
     "multi/multi-jwt",
     "multi/optional-bad-jwt",
     "multi/optional-jwt",
-    "multi/optional-jwt-and-session-post",
     "multi/session-first-bad-jwt",
     "multi/session-first-jwt",
-    "multi/session-first-jwt-and-session-post",
     "multi/session-first-jwt-keyword",
     "permissions/admin-books-bad-jwt",
     "permissions/admin-books-jwt",
@@ -49,9 +47,7 @@ const LATER_CASES: [&str; 22] = [
     "permissions/model-books-bad-jwt",
     "permissions/model-books-jwt",
     "permissions/open-books-bad-jwt",
-    "permissions/open-books-jwt",
     "permissions/public-books-bad-jwt",
-    "permissions/public-books-jwt",
     "remote/created-no-login",
 ];
 
