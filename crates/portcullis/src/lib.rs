@@ -52,7 +52,7 @@
 //! | [`Guard`], [`Policy`], [`Route`] | both questions in order, for one route |
 //! | [`Access`], [`Session`] | what a handler may know and do |
 //! | [`endpoint`] | login, logout, tokens and the rest, ready to be mounted |
-//! | [`store`] | what a database must do: one trait for users, tokens, sessions each |
+//! | [`store`] | what a database must do: one trait for users, tokens, sessions, refresh tokens each |
 //! | [`password`] | hashers, and the threads that pay for them |
 //! | [`Error`] | 401, 403, 429 or 503, which never turn into one another |
 //! | [`Event`], [`EventSink`] | a record of every login, refusal and revocation |

@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::secret::Digest;
 use crate::store::{
-    Committed, Group, LoginRecord, NewUser, SessionChange, SessionRecord, SessionStore, StoreError,
-    TokenRecord, TokenStore, UserBySession, UserByToken, UserChange, UserStore,
+    Committed, Group, LoginRecord, NewUser, RefreshRecord, RefreshStore, Revocation, Rotated, Rotation,
+    SessionChange, SessionRecord, SessionStore, StoreError, TokenRecord, TokenStore, UserBySession,
+    UserByToken, UserChange, UserStore,
 };
 use crate::user::UserId;
 
-/// Keeps tokens and sessions in one store and finds users in another.
+/// Keeps tokens, refresh tokens and sessions in one store and finds users in another.
 ///
 /// # Examples
 ///
@@ -31,7 +32,7 @@ pub struct Mixed<R, S> {
 }
 
 impl<R, S> Mixed<R, S> {
-    /// Joins a store of tokens and sessions with a store of users.
+    /// Joins a store of tokens, refresh tokens and sessions with a store of users.
     #[must_use]
     pub fn new(records: R, users: S) -> Self {
         Self { records: Arc::new(records), users: Arc::new(users) }
@@ -126,6 +127,41 @@ impl<R: SessionStore, S: Send + Sync + 'static> SessionStore for Mixed<R, S> {
 
     async fn purge_sessions(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
         self.records.purge_sessions(now, limit).await
+    }
+}
+
+#[async_trait]
+impl<R: RefreshStore, S: Send + Sync + 'static> RefreshStore for Mixed<R, S> {
+    async fn create_refresh(&self, record: RefreshRecord) -> Result<(), StoreError> {
+        self.records.create_refresh(record).await
+    }
+
+    async fn refresh(&self, id: &Digest) -> Result<Option<RefreshRecord>, StoreError> {
+        self.records.refresh(id).await
+    }
+
+    async fn rotate_refresh(&self, rotation: Rotation) -> Result<Rotated, StoreError> {
+        self.records.rotate_refresh(rotation).await
+    }
+
+    async fn revoke_refresh(&self, presented: RefreshRecord, adopts: bool) -> Result<Revocation, StoreError> {
+        self.records.revoke_refresh(presented, adopts).await
+    }
+
+    async fn refresh_of(&self, user: &UserId) -> Result<Vec<RefreshRecord>, StoreError> {
+        self.records.refresh_of(user).await
+    }
+
+    async fn revoke_refresh_family(&self, user: &UserId, family: &Digest) -> Result<bool, StoreError> {
+        self.records.revoke_refresh_family(user, family).await
+    }
+
+    async fn revoke_refresh_all(&self, user: &UserId) -> Result<u64, StoreError> {
+        self.records.revoke_refresh_all(user).await
+    }
+
+    async fn purge_refresh(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.records.purge_refresh(now, limit).await
     }
 }
 

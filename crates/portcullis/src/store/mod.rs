@@ -10,6 +10,7 @@
 
 mod memory;
 mod mixed;
+mod refresh;
 mod session;
 mod token;
 mod user;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 pub use memory::MemoryStore;
 pub use mixed::Mixed;
+pub use refresh::{RefreshRecord, RefreshState, RefreshStore, Revocation, Rotated, Rotation};
 pub use session::{Committed, SessionChange, SessionRecord, SessionStore, UserBySession};
 pub use token::{TokenRecord, TokenStore, UserByToken};
 pub use user::{Group, LoginRecord, NewUser, UserChange, UserStore};

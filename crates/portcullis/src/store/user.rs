@@ -249,6 +249,8 @@ pub trait UserStore<U = Account>: Send + Sync + 'static {
 
     /// Deletes a user for good, with tokens and sessions where the store has them; `false` when there is none.
     ///
+    /// The rows of refresh tokens stay: see [`RefreshStore`](crate::store::RefreshStore).
+    ///
     /// # Errors
     ///
     /// [`StoreError::Unsupported`] unless the store provides it.

@@ -2,8 +2,9 @@
 //!
 //! 1. One lock over all tables makes each verb one step; nothing waits or panics while it is held.
 //! 2. Nothing outlives the process: a restart logs everybody out.
-//! 3. Ended sessions and tokens are swept while new ones are made, so that memory stays bounded without a timer.
+//! 3. What has ended is swept while more is made, so that memory stays bounded without a timer.
 
+mod refresh;
 mod session;
 mod table;
 mod token;
@@ -14,7 +15,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use self::table::Table;
 use self::user::Users;
-use crate::store::{SessionRecord, TokenRecord};
+use crate::store::{RefreshRecord, SessionRecord, TokenRecord};
 
 /// Keeps everything in this process; cloning shares it.
 ///
@@ -51,6 +52,7 @@ struct Tables {
     users: Users,
     tokens: Table<TokenRecord>,
     sessions: Table<SessionRecord>,
+    refresh: Table<RefreshRecord>,
 }
 
 impl MemoryStore {

@@ -13,9 +13,15 @@ use crate::store::{Committed, SessionChange, SessionRecord, SessionStore, StoreE
 use crate::user::{Account, UserId};
 
 impl Row for SessionRecord {
+    type Family = ();
+
+    const FAMILIES: ((), ()) = ((), ());
+
     fn owner(&self) -> Option<&UserId> {
         self.user.as_ref()
     }
+
+    fn family(&self) {}
 
     fn ends_at(&self) -> Timestamp {
         self.expires_at

@@ -1,4 +1,4 @@
-//! Rows by digest, with an index by owner that is also the order in which ended rows are swept.
+//! Rows by digest, with an index by owner and family that is also the order in which ended rows are swept.
 //!
 //! 1. A row is added only where none is, and changed only where one is.
 //! 2. Memory stays bounded without a clock: each row that is added looks at a few others and drops those that ended
@@ -21,24 +21,33 @@ const STEPS: usize = 4;
 
 /// What a [`Table`] must know of its rows.
 pub(super) trait Row {
+    /// What divides the rows of one owner; `()` where nothing does, which costs nothing.
+    type Family: Copy + Ord;
+
+    /// The first and the last family that there can be.
+    const FAMILIES: (Self::Family, Self::Family);
+
     /// Returns whose it is.
     fn owner(&self) -> Option<&UserId>;
+
+    /// Returns the family it is of.
+    fn family(&self) -> Self::Family;
 
     /// Returns when it ends if it is not used again.
     fn ends_at(&self) -> Timestamp;
 }
 
-type Place = (Option<UserId>, Digest);
+type Place<R> = (Option<UserId>, <R as Row>::Family, Digest);
 
 /// Rows are boxed because a hash table is half empty: 41 bytes a place instead of 120. Keys are compared as plain bytes:
 /// nobody steers the SHA-256 of a guess towards a key, so the time of a comparison tells nothing.
-pub(super) struct Table<R> {
+pub(super) struct Table<R: Row> {
     rows: HashMap<[u8; 32], Box<R>, BuildHasherDefault<Prefix>>,
-    by_owner: BTreeSet<Place>,
-    hand: Option<Place>,
+    by_owner: BTreeSet<Place<R>>,
+    hand: Option<Place<R>>,
 }
 
-impl<R> Default for Table<R> {
+impl<R: Row> Default for Table<R> {
     fn default() -> Self {
         Self { rows: HashMap::default(), by_owner: BTreeSet::new(), hand: None }
     }
@@ -55,30 +64,30 @@ impl<R: Row> Table<R> {
             return false;
         }
         self.sweep(now.before(MARGIN));
-        self.by_owner.insert((row.owner().cloned(), key));
+        self.by_owner.insert(place(&row, key));
         self.rows.insert(*key.as_bytes(), Box::new(row));
         true
     }
 
-    /// Replaces a row that is still there; its owner may be another one now.
+    /// Replaces a row that is still there; its owner and family may be others now.
     pub(super) fn replace(&mut self, key: &Digest, row: R) -> bool {
         let Some(old) = self.rows.get_mut(key.as_bytes()) else { return false };
-        if old.owner() != row.owner() {
-            self.by_owner.remove(&(old.owner().cloned(), *key));
-            self.by_owner.insert((row.owner().cloned(), *key));
+        if old.owner() != row.owner() || old.family() != row.family() {
+            self.by_owner.remove(&place(old.as_ref(), *key));
+            self.by_owner.insert(place(&row, *key));
         }
         **old = row;
         true
     }
 
-    /// Changes a row that is still there; `change` must not change its owner.
+    /// Changes a row that is still there; `change` must not change its owner or family.
     pub(super) fn update(&mut self, key: &Digest, change: impl FnOnce(&mut R)) -> bool {
         self.rows.get_mut(key.as_bytes()).map(|row| change(row)).is_some()
     }
 
     pub(super) fn remove(&mut self, key: &Digest) -> bool {
         let Some(row) = self.rows.remove(key.as_bytes()) else { return false };
-        self.by_owner.remove(&(row.owner().cloned(), *key))
+        self.by_owner.remove(&place(row.as_ref(), *key))
     }
 
     /// Removes a row of one owner, nobody else's.
@@ -86,11 +95,28 @@ impl<R: Row> Table<R> {
         self.get(key).is_some_and(|row| row.owner() == Some(owner)) && self.remove(key)
     }
 
-    /// Lends the rows of one owner with their keys, ordered by key.
+    /// Lends the rows of one owner with their keys.
     pub(super) fn of(&self, owner: &UserId) -> impl Iterator<Item = (&Digest, &R)> {
-        let place = |byte| (Some(owner.clone()), Digest::from_bytes([byte; 32]));
-        let own = self.by_owner.range(place(0)..=place(u8::MAX));
-        own.filter_map(|(_, key)| Some((key, self.get(key)?)))
+        self.between(Some(owner), R::FAMILIES)
+    }
+
+    /// Lends the rows of one family of one owner with their keys.
+    pub(super) fn of_family(
+        &self,
+        owner: Option<&UserId>,
+        family: R::Family,
+    ) -> impl Iterator<Item = (&Digest, &R)> {
+        self.between(owner, (family, family))
+    }
+
+    fn between(
+        &self,
+        owner: Option<&UserId>,
+        (first, last): (R::Family, R::Family),
+    ) -> impl Iterator<Item = (&Digest, &R)> {
+        let place = |family, byte| (owner.cloned(), family, Digest::from_bytes([byte; 32]));
+        let own = self.by_owner.range(place(first, 0)..=place(last, u8::MAX));
+        own.filter_map(|(.., key)| Some((key, self.get(key)?)))
     }
 
     /// Removes the rows of one owner but for one, and tells how many.
@@ -119,7 +145,7 @@ impl<R: Row> Table<R> {
     fn sweep(&mut self, before: Timestamp) {
         let from = self.hand.take().map_or(Bound::Unbounded, Bound::Excluded);
         let places: Vec<_> = self.by_owner.range((from, Bound::Unbounded)).take(STEPS).cloned().collect();
-        let keys: Vec<_> = places.iter().map(|(_, key)| *key).collect();
+        let keys: Vec<_> = places.iter().map(|(.., key)| *key).collect();
         self.remove_ended(&keys, before);
         self.hand = places.into_iter().next_back();
     }
@@ -129,6 +155,10 @@ impl<R: Row> Table<R> {
         assert_eq!(self.rows.len(), self.by_owner.len());
         self.rows.len()
     }
+}
+
+fn place<R: Row>(row: &R, key: Digest) -> Place<R> {
+    (row.owner().cloned(), row.family(), key)
 }
 
 /// Hashes a digest to its first eight bytes: the SHA-256 of a random secret is uniform as it is, and whoever could choose
@@ -158,9 +188,15 @@ mod tests {
     struct Lease(Option<UserId>, Timestamp);
 
     impl Row for Lease {
+        type Family = ();
+
+        const FAMILIES: ((), ()) = ((), ());
+
         fn owner(&self) -> Option<&UserId> {
             self.0.as_ref()
         }
+
+        fn family(&self) {}
 
         fn ends_at(&self) -> Timestamp {
             self.1

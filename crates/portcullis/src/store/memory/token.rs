@@ -12,9 +12,15 @@ use crate::store::{StoreError, TokenRecord, TokenStore, UserByToken};
 use crate::user::{Account, UserId};
 
 impl Row for TokenRecord {
+    type Family = ();
+
+    const FAMILIES: ((), ()) = ((), ());
+
     fn owner(&self) -> Option<&UserId> {
         Some(&self.user)
     }
+
+    fn family(&self) {}
 
     fn ends_at(&self) -> Timestamp {
         self.ends_at()
