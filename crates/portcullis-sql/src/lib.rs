@@ -1,4 +1,5 @@
-//! The stores of [Portcullis](portcullis) on an SQL database: users, groups, tokens and sessions.
+//! The stores of [Portcullis](portcullis) on an SQL database: users, groups, tokens, refresh tokens
+//! and sessions.
 //!
 //! 1. [`SqlStore::connect`] is all that a program needs: the database is opened, and brought up to date.
 //! 2. An authenticated request costs one prepared statement: the token or the session joined to its user.
@@ -12,6 +13,7 @@
 mod config;
 mod error;
 mod pool;
+mod refresh;
 mod row;
 mod session;
 mod sqlite;

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis::store::{SessionRecord, StoreError, TokenRecord};
+use portcullis::store::{RefreshRecord, RefreshState, SessionRecord, StoreError, TokenRecord};
 use portcullis::{Account, Digest, Scopes, Timestamp, UserId};
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{Decode, Row as _, Type};
@@ -63,6 +63,30 @@ impl<'r> Reader<'r> {
         Ok((key, session))
     }
 
+    /// Reads a refresh token.
+    pub(crate) fn refresh(&mut self) -> Result<RefreshRecord, StoreError> {
+        let (id, family) = (self.digest()?, self.digest()?);
+        let user = self.optional::<&str>()?.map(UserId::from);
+        let mut token = RefreshRecord::new(id, user, self.time()?, self.time()?);
+        token.family = family;
+        token.deadline = self.time()?;
+        token.state = self.refresh_state()?;
+        Ok(token)
+    }
+
+    fn refresh_state(&mut self) -> Result<RefreshState, StoreError> {
+        let state = self.required::<&str>()?;
+        let (at, to) = (self.optional::<i64>()?, self.optional::<&[u8]>()?);
+        match (state, at, to) {
+            ("live", None, None) => Ok(RefreshState::Live),
+            ("rotated", Some(at), Some(to)) => {
+                Ok(RefreshState::Rotated { at: Timestamp::from_micros(at), to: digest(to)? })
+            }
+            ("revoked", None, None) => Ok(RefreshState::Revoked),
+            _ => Err(corrupt("a refresh token is in no state")),
+        }
+    }
+
     /// Reads an account; nothing when the statement found none to join.
     pub(crate) fn account(&mut self) -> Result<Option<Arc<Account>>, StoreError> {
         let Some(id) = self.optional::<i64>()? else { return Ok(None) };
@@ -78,9 +102,8 @@ impl<'r> Reader<'r> {
         Ok(Some(Arc::new(account)))
     }
 
-    fn digest(&mut self) -> Result<Digest, StoreError> {
-        let bytes = self.required::<&[u8]>()?;
-        bytes.try_into().map(Digest::from_bytes).map_err(|_| corrupt("a digest is not 32 bytes long"))
+    pub(crate) fn digest(&mut self) -> Result<Digest, StoreError> {
+        digest(self.required()?)
     }
 
     fn time(&mut self) -> Result<Timestamp, StoreError> {
@@ -101,6 +124,10 @@ impl<'r> Reader<'r> {
             json => serde_json::from_str(json).map_err(StoreError::unavailable),
         }
     }
+}
+
+fn digest(bytes: &[u8]) -> Result<Digest, StoreError> {
+    bytes.try_into().map(Digest::from_bytes).map_err(|_| corrupt("a digest is not 32 bytes long"))
 }
 
 fn duration(micros: i64) -> Result<Duration, StoreError> {

@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// How many rows one statement of a purge deletes: few enough that no verb waits long behind it.
 const BATCH: u32 = 500;
 
-/// Keeps users, groups, tokens and sessions in an SQL database; cloning shares the connections.
+/// Keeps users, groups, tokens, refresh tokens and sessions in an SQL database; cloning shares the connections.
 ///
 /// It implements every trait of [`portcullis::store`] for [`Account`](portcullis::Account). An application with its own
 /// user table puts its own [`UserStore`](portcullis::store::UserStore) beside it with

@@ -93,7 +93,8 @@ async fn create_user(
     Ok(account)
 }
 
-/// Deletes a user with everything that names him; groups and codenames follow by their foreign keys.
+/// Deletes a user with everything that names him; groups and codenames follow by their foreign keys. Refresh tokens stay:
+/// one whose row is gone could be adopted.
 async fn delete_user(database: &mut SqliteConnection, id: i64) -> Result<bool, StoreError> {
     let mut transaction = database.begin_with(sqlite::BEGIN).await.map_err(store_error)?;
     let done = query(user::DELETE).bind(id).execute(&mut *transaction).await.map_err(store_error)?;

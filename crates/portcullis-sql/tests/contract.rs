@@ -54,6 +54,7 @@ contract! {
     users => suite::user::run,
     tokens => suite::token::run,
     sessions => suite::session::run,
+    refresh_tokens => suite::refresh::run,
     joins => suite::join::run,
     cascades => suite::join::run_cascade,
 }

@@ -12,12 +12,20 @@ pub(crate) struct Migration {
 }
 
 /// All steps, in order.
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    major: 1,
-    name: "initial",
-    sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
-}];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        major: 1,
+        name: "initial",
+        sql: include_str!("../../migrations/sqlite/0001_initial.sql"),
+    },
+    Migration {
+        number: 2,
+        major: 1,
+        name: "refresh",
+        sql: include_str!("../../migrations/sqlite/0002_refresh.sql"),
+    },
+];
 
 /// Tells whether the table of versions is there.
 pub(crate) const HAS_VERSIONS: &str =

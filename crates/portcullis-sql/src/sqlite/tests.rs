@@ -1,7 +1,7 @@
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
-use super::{migration, session, token, user};
+use super::{migration, refresh, session, token, user};
 
 /// Every statement, and the indices by which SQLite is to find the rows.
 const STATEMENTS: &[(&str, &str, &[&str])] = &[
@@ -39,6 +39,18 @@ const STATEMENTS: &[(&str, &str, &[&str])] = &[
         "the purge of sessions",
         session::PURGE,
         &["USING COVERING INDEX portcullis_session_end (expires_at<?)"],
+    ),
+    ("a refresh token", refresh::BY_ID, &["SEARCH r USING PRIMARY KEY (id=?)"]),
+    ("a refresh token and the next", refresh::BY_IDS, &["SEARCH r USING PRIMARY KEY (id=?)"]),
+    ("the refresh tokens of a user", refresh::OF_USER, &["USING INDEX portcullis_refresh_user (user_id=?)"]),
+    ("a rotation", refresh::ROTATE, &["USING PRIMARY KEY (id=?)"]),
+    ("the end of a refresh token", refresh::REVOKE, &["USING PRIMARY KEY (id=?)"]),
+    ("the end of a family", refresh::REVOKE_FAMILY, &["USING INDEX portcullis_refresh_family (family=?)"]),
+    ("the end of a user's families", refresh::REVOKE_ALL, &["portcullis_refresh_user (user_id=?)"]),
+    (
+        "the purge of refresh tokens",
+        refresh::PURGE,
+        &["USING COVERING INDEX portcullis_refresh_end (expires_at<?)"],
     ),
 ];
 

@@ -4,7 +4,10 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use portcullis::store::{SessionChange, SessionRecord, SessionStore, StoreError, TokenRecord, TokenStore};
+use portcullis::store::{
+    RefreshRecord, RefreshStore, Rotation, SessionChange, SessionRecord, SessionStore, StoreError,
+    TokenRecord, TokenStore,
+};
 use portcullis::{Digest, Timestamp, UserId};
 use portcullis_sql::{SqlConfig, SqlStore};
 use sqlx::sqlite::SqliteConnection;
@@ -61,11 +64,20 @@ pub(crate) fn session_of(user: impl Into<UserId>) -> SessionRecord {
     session
 }
 
-/// Adds a token and a session, both called `name`, of one user.
+pub(crate) fn refresh_of(name: &str, user: impl Into<UserId>) -> RefreshRecord {
+    RefreshRecord::new(Digest::of(name), Some(user.into()), NOW, NOW.after(Duration::from_secs(3600)))
+}
+
+pub(crate) fn rotation_of(presented: &RefreshRecord, next: &str) -> Rotation {
+    Rotation::new(presented.clone(), Digest::of(next), NOW.after(Duration::from_secs(7200)), NOW)
+}
+
+/// Adds a token, a session and a refresh token, all called `name`, of one user.
 pub(crate) async fn add_credentials(store: &SqlStore, name: &str, user: &UserId) {
     store.create_token(token(name, user.clone()), None).await.unwrap();
     let create = SessionChange::Create(Digest::of(name), session_of(user.clone()));
     store.commit(create).await.unwrap();
+    store.create_refresh(refresh_of(name, user.clone())).await.unwrap();
 }
 
 /// Insists that an answer is an outage, and nothing else.

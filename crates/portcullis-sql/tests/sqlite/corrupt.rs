@@ -1,12 +1,14 @@
 //! Rows that Portcullis did not write: an outage, never a panic, never somebody let in.
 
-use crate::common::{File, add_credentials, run, unavailable};
-use portcullis::store::{Group, NewUser, SessionStore, TokenStore, UserBySession, UserByToken, UserStore};
+use crate::common::{File, add_credentials, refresh_of, rotation_of, run, unavailable};
+use portcullis::store::{
+    Group, NewUser, RefreshStore, SessionStore, TokenStore, UserBySession, UserByToken, UserStore,
+};
 use portcullis::{Digest, PasswordHash, UserId};
 use portcullis_sql::SqlStore;
 use sqlx::sqlite::SqliteConnection;
 
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 8] = [
     "portcullis_user",
     "portcullis_group",
     "portcullis_group_codename",
@@ -14,6 +16,7 @@ const TABLES: [&str; 7] = [
     "portcullis_user_codename",
     "portcullis_token",
     "portcullis_session",
+    "portcullis_refresh",
 ];
 
 /// A user with everything, in tables without types and checks, as somebody with a tool may leave them.
@@ -154,6 +157,58 @@ async fn rows_that_portcullis_did_not_write() {
     }
 }
 
+/// What a refresh token's row may not say.
+const REFRESH: &[(&str, &str)] = &[
+    ("a family of null", "family = null"),
+    ("a family that is short", "family = x'00'"),
+    ("a family as text", "family = 'x'"),
+    ("a user in a blob", "user_id = x'31'"),
+    ("a user of no UTF-8", "user_id = cast(x'ff' as text)"),
+    ("made at null", "created_at = null"),
+    ("made at a text", "created_at = 'x'"),
+    ("an end of null", "expires_at = null"),
+    ("an end as text", "expires_at = 'never'"),
+    ("an end as fraction", "expires_at = 1e300"),
+    ("a deadline of null", "deadline = null"),
+    ("a deadline as text", "deadline = 'never'"),
+    ("a state of null", "state = null"),
+    ("no state", "state = ''"),
+    ("a state that is shouted", "state = 'LIVE'"),
+    ("a state with a space", "state = 'live '"),
+    ("a state in a blob", "state = x'6c697665'"),
+    ("a state as number", "state = 1"),
+    ("live, and rotated once", "rotated_at = 1"),
+    ("live, with a successor", "rotated_to = zeroblob(32)"),
+    ("rotated, who knows when", "state = 'rotated', rotated_to = zeroblob(32)"),
+    ("rotated at a text", "state = 'rotated', rotated_at = 'x', rotated_to = zeroblob(32)"),
+    ("rotated to nothing", "state = 'rotated', rotated_at = 1"),
+    ("rotated to a short id", "state = 'rotated', rotated_at = 1, rotated_to = x'00'"),
+    ("rotated to a text", "state = 'rotated', rotated_at = 1, rotated_to = 'x'"),
+    ("revoked, with a successor", "state = 'revoked', rotated_to = zeroblob(32)"),
+];
+
+#[tokio::test]
+async fn refresh_tokens_that_portcullis_did_not_write() {
+    let file = File::new();
+    let (store, mut other) = without_checks(&file).await;
+    run(&mut other, "create table good as select * from portcullis_refresh").await;
+    let token = refresh_of("key", 1);
+    for (name, plant) in REFRESH {
+        run(&mut other, &format!("update portcullis_refresh set {plant}")).await;
+        unavailable(store.refresh(&key()).await, name);
+        let mut rotation = rotation_of(&token, "next");
+        (rotation.adopts, rotation.grace) = (true, std::time::Duration::MAX);
+        unavailable(store.rotate_refresh(rotation).await, name);
+        unavailable(store.revoke_refresh(token.clone(), true).await, name);
+        let listed = store.refresh_of(&UserId::from(1)).await;
+        assert!(!matches!(listed, Ok(ref tokens) if !tokens.is_empty()), "{name}: {listed:?}");
+        assert_eq!(store.refresh(&Digest::of("next")).await.unwrap(), None, "{name}");
+        run(&mut other, "delete from portcullis_refresh; insert into portcullis_refresh select * from good")
+            .await;
+        assert_eq!(store.refresh(&key()).await.unwrap().as_ref(), Some(&token), "after {name}");
+    }
+}
+
 #[tokio::test]
 async fn lists_and_logins_of_rows_that_portcullis_did_not_write() {
     let file = File::new();
@@ -163,6 +218,8 @@ async fn lists_and_logins_of_rows_that_portcullis_did_not_write() {
         run(&mut other, &format!("update portcullis_session set key = {digest}")).await;
         unavailable(store.tokens_of(&UserId::from(1)).await, digest);
         unavailable(store.sessions_of(&UserId::from(1)).await, digest);
+        run(&mut other, &format!("update portcullis_refresh set id = {digest}")).await;
+        unavailable(store.refresh_of(&UserId::from(1)).await, digest);
     }
     for password in ["x'00'", "cast(x'ff' as text)"] {
         run(&mut other, &format!("update portcullis_user set password = {password}")).await;

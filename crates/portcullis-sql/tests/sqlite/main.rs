@@ -6,4 +6,5 @@ mod common;
 mod corrupt;
 mod migration;
 mod outage;
+mod refresh;
 mod values;

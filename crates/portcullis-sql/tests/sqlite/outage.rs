@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::common::{File, NOW, add_credentials, run, session_of, token, unavailable};
+use crate::common::{
+    File, NOW, add_credentials, refresh_of, rotation_of, run, session_of, token, unavailable,
+};
 use portcullis::store::{
-    Group, NewUser, SessionChange, SessionStore, StoreError, TokenStore, UserBySession, UserByToken,
-    UserChange, UserStore,
+    Group, NewUser, RefreshState, RefreshStore, SessionChange, SessionStore, StoreError, TokenStore,
+    UserBySession, UserByToken, UserChange, UserStore,
 };
 use portcullis::{Digest, Timestamp, UserId};
 use portcullis_sql::SqlStore;
@@ -18,7 +20,12 @@ const GRACE: Duration = Duration::from_millis(500);
 /// Runs every verb that changes something, and tells what each answered.
 async fn every_change(store: &SqlStore) -> Vec<(&'static str, Result<(), StoreError>)> {
     let (user, key) = (UserId::from(1), Digest::of("old"));
-    let session = session_of(1);
+    let (session, old) = (session_of(1), refresh_of("old", 1));
+    let adopted = {
+        let mut rotation = rotation_of(&refresh_of("unknown", 1), "adopted");
+        rotation.adopts = true;
+        rotation
+    };
     let raise = {
         let mut change = UserChange::default();
         change.raise_epoch = true;
@@ -43,6 +50,15 @@ async fn every_change(store: &SqlStore) -> Vec<(&'static str, Result<(), StoreEr
         ("end_session", store.end_session(&user, &key).await.map(drop)),
         ("end_sessions", store.end_sessions(&user, None).await.map(drop)),
         ("purge_sessions", store.purge_sessions(Timestamp::MAX, 10).await.map(drop)),
+        ("create_refresh", store.create_refresh(refresh_of("new", 1)).await),
+        ("rotate_refresh", store.rotate_refresh(rotation_of(&old, "next")).await.map(drop)),
+        ("rotate_refresh of a replay", store.rotate_refresh(rotation_of(&old, "later")).await.map(drop)),
+        ("rotate_refresh that adopts", store.rotate_refresh(adopted).await.map(drop)),
+        ("revoke_refresh", store.revoke_refresh(old.clone(), false).await.map(drop)),
+        ("revoke_refresh that adopts", store.revoke_refresh(refresh_of("strange", 1), true).await.map(drop)),
+        ("revoke_refresh_family", store.revoke_refresh_family(&user, &key).await.map(drop)),
+        ("revoke_refresh_all", store.revoke_refresh_all(&user).await.map(drop)),
+        ("purge_refresh", store.purge_refresh(Timestamp::MAX, 10).await.map(drop)),
     ]
 }
 
@@ -53,6 +69,7 @@ async fn look_up(store: &SqlStore) {
     assert_eq!(user.unwrap().username, "john");
     let (_, user) = store.user_by_session(&key).await.unwrap().unwrap();
     assert_eq!(user.unwrap().username, "john");
+    assert_eq!(store.refresh(&key).await.unwrap().unwrap().user, Some(UserId::from(1)));
     assert!(store.login("john").await.unwrap().is_some());
     assert!(store.login("mary").await.unwrap().is_none());
 }
@@ -178,6 +195,7 @@ async fn a_verb_dropped_half_way_is_done_wholly_or_not_at_all() {
                 "round {round}: {kept:?}"
             );
             cycle_and_drop(&store, round, patience / 4).await;
+            rotate_and_drop(&store, round, patience / 2).await;
         }
         assert!(dropped > 10, "only {dropped} were dropped");
         store.create_user(NewUser::new("last")).await.unwrap();
@@ -212,6 +230,24 @@ async fn tokens_after_a_drop(store: &SqlStore, patience: Duration) -> BTreeSet<D
     // The next change waits for what is still under way.
     store.touch_token(&Digest::of("nothing"), NOW).await.unwrap();
     store.tokens_of(&user).await.unwrap().into_iter().map(|token| token.digest).collect()
+}
+
+/// Rotates a refresh token and drops that: it is live still, or the one that follows is.
+async fn rotate_and_drop(store: &SqlStore, round: u32, patience: Duration) {
+    let (old, new) = (refresh_of(&format!("old{round}"), 1), format!("new{round}"));
+    store.create_refresh(old.clone()).await.unwrap();
+    in_time(store.rotate_refresh(rotation_of(&old, &new)), patience).await;
+    store.touch_token(&Digest::of("nothing"), NOW).await.unwrap();
+    let (found, next) =
+        (store.refresh(&old.id).await.unwrap(), store.refresh(&Digest::of(&new)).await.unwrap());
+    let rotated = RefreshState::Rotated { at: NOW, to: Digest::of(&new) };
+    match found.map(|token| token.state) {
+        Some(RefreshState::Live) => assert_eq!(next, None, "round {round}"),
+        state => {
+            assert_eq!(state, Some(rotated), "round {round}");
+            assert_eq!(next.map(|token| token.state), Some(RefreshState::Live), "round {round}");
+        }
+    }
 }
 
 /// Cycles a session and drops that: one key must be alive, and one only.
