@@ -21,6 +21,7 @@ async fn a_naive_store_without_a_fault_passes() -> Result<(), Broken> {
 #[tokio::test]
 async fn every_broken_store_is_caught() {
     for (fault, clause) in [
+        (Fault::TimesAreWholeSeconds, "a_token_is_answered_as_it_was_created"),
         (Fault::CreateReplaces, "an_id_is_created_only_once"),
         (Fault::CreateChecksFirst, "of_many_creations_of_one_id_at_once_one_succeeds"),
         (Fault::ExpiredIsHidden, "an_expired_token_is_still_answered"),
@@ -80,6 +81,7 @@ async fn the_refresh_tokens_of_a_deleted_user_stay() {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fault {
     None,
+    TimesAreWholeSeconds,
     CreateReplaces,
     CreateChecksFirst,
     ExpiredIsHidden,
@@ -268,7 +270,10 @@ impl Naive {
 
 #[async_trait]
 impl RefreshStore for Naive {
-    async fn create_refresh(&self, record: RefreshRecord) -> Result<(), StoreError> {
+    async fn create_refresh(&self, mut record: RefreshRecord) -> Result<(), StoreError> {
+        if self.has(Fault::TimesAreWholeSeconds) {
+            record.deadline = Timestamp::from_seconds(record.deadline.as_seconds());
+        }
         if self.has(Fault::CreateChecksFirst) {
             if self.rows().contains_key(&record.id) {
                 return Err(StoreError::Conflict);

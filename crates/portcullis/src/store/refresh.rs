@@ -92,7 +92,7 @@ pub enum RefreshState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rotation {
-    /// What the presented token says of itself; a row that is stored is believed instead, but for its id.
+    /// What the presented token says of itself; where a row knows its id, the row is believed.
     pub presented: RefreshRecord,
     /// The id of the token that takes its place.
     pub next: Digest,
