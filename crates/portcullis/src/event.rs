@@ -23,12 +23,16 @@ pub enum EventKind {
     LoginSucceeded,
     /// A username and a password were refused; the code says why.
     LoginFailed,
+    /// A login was refused before its password was looked at: too many tries.
+    LoginThrottled,
     /// A session was ended by its user.
     LoggedOut,
     /// Credentials were refused, or there were none where some are needed.
     Rejected,
     /// An act was refused.
     Denied,
+    /// A request was one too many.
+    Throttled,
     /// A request could not prove its origin.
     CsrfFailed,
     /// Portcullis could not decide; the code is `unavailable`.
@@ -218,7 +222,7 @@ pub struct TracingSink;
 impl EventSink for TracingSink {
     fn record(&self, event: &Event<'_>) {
         match event.kind {
-            EventKind::Rejected | EventKind::Denied | EventKind::CsrfFailed => {
+            EventKind::Rejected | EventKind::Denied | EventKind::Throttled | EventKind::CsrfFailed => {
                 tracing::debug!(target: "portcullis::event", "{event}");
             }
             EventKind::Unavailable

@@ -50,6 +50,7 @@
 //! | [`authentication`] | who is this: [`Authenticator`] and the ready-made ones |
 //! | [`permission`] | may they: [`Permission`], [`ObjectPermission`], compositions |
 //! | [`Guard`], [`Policy`], [`Route`] | both questions in order, for one route |
+//! | [`Throttle`], [`Attempts`] | how often somebody may ask, and try to log in |
 //! | [`Access`], [`Session`] | what a handler may know and do |
 //! | [`endpoint`] | login, logout, tokens and the rest, ready to be mounted |
 //! | [`store`] | what a database must do: one trait for users, tokens, sessions, refresh tokens each |
@@ -89,6 +90,7 @@ mod random;
 mod request;
 mod secret;
 mod session;
+mod throttle;
 mod token;
 mod user;
 mod users;
@@ -116,6 +118,7 @@ pub use random::{Random, RandomError, SystemRandom};
 pub use request::{AuthRequest, RequestHead};
 pub use secret::{Digest, ParseDigestError, Secret};
 pub use session::{SessionConfig, Sessions};
+pub use throttle::{Attempts, ParseRateError, Rate, Throttle};
 pub use token::{NewToken, TokenConfig, TokenPrefixError, Tokens};
 pub use user::{Account, User, UserId};
 pub use users::{Users, UsersError};

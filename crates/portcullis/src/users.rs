@@ -6,7 +6,8 @@
 //!    hasher (CVE-2024-39329, CVE-2025-13473).
 //! 3. A right password in an old format is hashed anew, by compare-and-set, so that a change made meanwhile wins.
 //! 4. A new password raises the user's epoch: every other session ends.
-//! 5. Everything is recorded.
+//! 5. With [`Attempts`] a try is taken before the look-up and the hash, and given back when the login succeeds.
+//! 6. Everything is recorded.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::event::{Event, EventKind, Origin};
 use crate::password::{PasswordHashers, Verification};
 use crate::secret::Secret;
 use crate::store::{Group, LoginRecord, NewUser, StoreError, UserChange, UserStore};
+use crate::throttle::{Attempts, Taken};
 use crate::user::{Account, User, UserId};
 
 /// Makes, finds, checks and changes users; cloning shares it.
@@ -41,6 +43,18 @@ struct Inner<U> {
     store: Arc<dyn UserStore<U>>,
     hashers: PasswordHashers,
     environment: Environment,
+    attempts: Option<Attempts>,
+}
+
+impl<U> Inner<U> {
+    fn share(&self) -> Self {
+        Self {
+            store: Arc::clone(&self.store),
+            hashers: self.hashers.clone(),
+            environment: self.environment.clone(),
+            attempts: self.attempts.clone(),
+        }
+    }
 }
 
 /// Why a user was not made or changed.
@@ -120,21 +134,30 @@ impl<U: User> Users<U> {
     /// Takes the users of a store and the hashers of their passwords.
     #[must_use]
     pub fn new_with(store: impl UserStore<U>, hashers: PasswordHashers) -> Self {
-        Self(Arc::new(Inner { store: Arc::new(store), hashers, environment: Environment::default() }))
+        Self(Arc::new(Inner {
+            store: Arc::new(store),
+            hashers,
+            environment: Environment::default(),
+            attempts: None,
+        }))
     }
 
     /// Replaces the password hashers.
     #[must_use]
     pub fn with_hashers(self, hashers: PasswordHashers) -> Self {
-        let Inner { store, environment, .. } = &*self.0;
-        Self(Arc::new(Inner { store: Arc::clone(store), hashers, environment: environment.clone() }))
+        Self(Arc::new(Inner { hashers, ..self.0.share() }))
     }
 
     /// Replaces clock, randomness and event sink.
     #[must_use]
     pub fn with_environment(self, environment: Environment) -> Self {
-        let Inner { store, hashers, .. } = &*self.0;
-        Self(Arc::new(Inner { store: Arc::clone(store), hashers: hashers.clone(), environment }))
+        Self(Arc::new(Inner { environment, ..self.0.share() }))
+    }
+
+    /// Limits how often a login may be tried; without it only the time of a hash does.
+    #[must_use]
+    pub fn with_attempts(self, attempts: Attempts) -> Self {
+        Self(Arc::new(Inner { attempts: Some(attempts), ..self.0.share() }))
     }
 
     /// Lends clock, randomness and event sink.
@@ -211,8 +234,8 @@ impl<U: User> Users<U> {
     ///
     /// # Errors
     ///
-    /// [`Error::Rejected`] with DRF's `Invalid username/password.`; [`Error::Unavailable`] when the store or the hashing
-    /// pool cannot answer.
+    /// [`Error::Rejected`] with DRF's `Invalid username/password.`; [`Error::Throttled`] after too many tries, also for the
+    /// right password; [`Error::Unavailable`] when the store or the hashing pool cannot answer.
     ///
     /// # Security
     ///
@@ -230,17 +253,17 @@ impl<U: User> Users<U> {
         if !credentials.are_plausible() {
             return refused("implausible");
         }
-        let record = self.0.store.login(credentials.username()).await?;
-        let stored = record.as_ref().and_then(|record| record.password.as_ref());
-        let random = self.0.environment.random();
-        let verification = self.0.hashers.verify(credentials.password(), stored, random).await?;
-        match (record, verification) {
+        let taken = self.take_try(credentials, origin).await?;
+        match self.verify(credentials).await? {
             (Some(record), Verification::Right { upgrade }) => {
                 if let Some(hash) = upgrade {
                     self.upgrade(&record, hash).await;
                 }
                 if !record.user.is_active() {
                     return refused("inactive");
+                }
+                if let Some(taken) = taken {
+                    taken.give_back().await;
                 }
                 let user = record.user;
                 self.0.environment.record(|| {
@@ -258,6 +281,35 @@ impl<U: User> Users<U> {
             (None, _) => refused("unknown"),
             (Some(_), Verification::Wrong) => refused("wrong_password"),
         }
+    }
+
+    /// Takes one try to log in, where tries are limited.
+    async fn take_try(
+        &self,
+        credentials: &Credentials,
+        origin: Origin<'_>,
+    ) -> Result<Option<Taken<'_>>, Error> {
+        let Some(attempts) = &self.0.attempts else { return Ok(None) };
+        let (username, now) = (credentials.username(), self.0.environment.now());
+        let taken = attempts.take(username, origin.client, now).await;
+        if let Err(Error::Throttled(_)) = &taken {
+            self.0
+                .environment
+                .record(|| Event::new(EventKind::LoginThrottled).with_username(username).with_origin(origin));
+        }
+        taken.map(Some)
+    }
+
+    /// Looks a user up and runs one hash, whether there is one or not.
+    async fn verify(
+        &self,
+        credentials: &Credentials,
+    ) -> Result<(Option<LoginRecord<U>>, Verification), Error> {
+        let record = self.0.store.login(credentials.username()).await?;
+        let stored = record.as_ref().and_then(|record| record.password.as_ref());
+        let random = self.0.environment.random();
+        let verification = self.0.hashers.verify(credentials.password(), stored, random).await?;
+        Ok((record, verification))
     }
 
     /// Sets a password and ends the user's sessions by raising the epoch.

@@ -8,6 +8,7 @@ use crate::csrf::CsrfConfigError;
 use crate::guard::proxies::Proxies;
 use crate::guard::{ChallengePolicy, Entry, Guard, Inner, Policy, Render};
 use crate::permission::{IntoPermission, IsAuthenticated, PermissionError, Permissions};
+use crate::throttle::Throttle;
 use crate::user::{Account, User};
 use crate::users::Users;
 
@@ -20,6 +21,7 @@ pub struct GuardBuilder<U = Account> {
     users: Users<U>,
     authenticators: Vec<Entry<U>>,
     permission: Result<Permissions<U>, PermissionError>,
+    throttles: Vec<Throttle>,
     challenge: ChallengePolicy,
     proxies: Result<Proxies, ParseNetworkError>,
     requires_https: bool,
@@ -77,6 +79,7 @@ impl<U: User> GuardBuilder<U> {
             users,
             authenticators: Vec::new(),
             permission: Permissions::new(IsAuthenticated),
+            throttles: Vec::new(),
             challenge: ChallengePolicy::All,
             proxies: Ok(Proxies::default()),
             requires_https: false,
@@ -97,6 +100,18 @@ impl<U: User> GuardBuilder<U> {
     #[must_use]
     pub fn default_permission<M>(self, permission: impl IntoPermission<U, M>) -> Self {
         Self { permission: Permissions::new(permission), ..self }
+    }
+
+    /// Adds a throttle to those of routes that say nothing: all are asked, and all count.
+    ///
+    /// # Security
+    ///
+    /// What authentication or permission refuse is not counted, as in DRF; guesses of passwords are, by
+    /// [`Users::with_attempts`].
+    #[must_use]
+    pub fn throttle(mut self, throttle: Throttle) -> Self {
+        self.throttles.push(throttle);
+        self
     }
 
     /// Replaces which challenges a 401 carries: all unless told.
@@ -165,6 +180,7 @@ impl<U: User> GuardBuilder<U> {
             sessions,
             authenticators: self.authenticators.into(),
             permission: self.permission?,
+            throttles: self.throttles.into(),
             challenge: self.challenge,
             proxies: self.proxies?,
             requires_https: self.requires_https,

@@ -1,6 +1,6 @@
 //! The pipeline that every adapter calls: who is this, may they, and what the answer must say.
 //!
-//! 1. The order is DRF's: authentication, CSRF for session identities, permission; only then the handler, and 405.
+//! 1. The order is DRF's: authentication, CSRF for session identities, permission, throttles; only then the handler, and 405.
 //! 2. A policy that says nothing gets the guard's default permission, and the default default is `IsAuthenticated`.
 //! 3. If the guard cannot decide, the answer is 503 (RFC 9110 section 15.6.4): never nobody, never the last answer.
 //! 4. 401 carries a challenge (RFC 9110 section 11.6.1); where no authenticator has one, the same body goes out with 403.
@@ -31,6 +31,7 @@ use crate::authentication::{Authenticator, SessionAuthenticator};
 use crate::environment::Environment;
 use crate::permission::Permissions;
 use crate::session::Sessions;
+use crate::throttle::Throttle;
 use crate::user::{Account, User};
 use crate::users::Users;
 
@@ -58,6 +59,7 @@ pub(crate) struct Inner<U> {
     authenticators: Arc<[Entry<U>]>,
     sessions: Option<Sessions<U>>,
     permission: Permissions<U>,
+    throttles: Arc<[Throttle]>,
     challenge: ChallengePolicy,
     proxies: proxies::Proxies,
     requires_https: bool,

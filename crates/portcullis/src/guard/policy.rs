@@ -6,9 +6,10 @@ use std::sync::Arc;
 use crate::authentication::Authenticator;
 use crate::guard::Entry;
 use crate::permission::{AllowAny, IntoPermission, PermissionError, Permissions};
+use crate::throttle::Throttle;
 use crate::user::{Account, User};
 
-/// What one route asks: its permission and its authenticators, where they differ from the guard's.
+/// What one route asks: its permission, its authenticators and its throttles, where they differ from the guard's.
 ///
 /// # Examples
 ///
@@ -23,13 +24,20 @@ use crate::user::{Account, User};
 pub struct Policy<U = Account> {
     pub(crate) authenticators: Option<Arc<[Entry<U>]>>,
     pub(crate) permission: Option<Result<Permissions<U>, PermissionError>>,
+    pub(crate) throttles: Option<Arc<[Throttle]>>,
     pub(crate) has_no_object: bool,
     pub(crate) takes_passwords: bool,
 }
 
 impl<U> Default for Policy<U> {
     fn default() -> Self {
-        Self { authenticators: None, permission: None, has_no_object: false, takes_passwords: false }
+        Self {
+            authenticators: None,
+            permission: None,
+            throttles: None,
+            has_no_object: false,
+            takes_passwords: false,
+        }
     }
 }
 
@@ -38,6 +46,7 @@ impl<U> Clone for Policy<U> {
         Self {
             authenticators: self.authenticators.clone(),
             permission: self.permission.clone(),
+            throttles: self.throttles.clone(),
             has_no_object: self.has_no_object,
             takes_passwords: self.takes_passwords,
         }
@@ -77,6 +86,20 @@ impl<U: User> Policy<U> {
         Self { authenticators: Some(entries), ..self }
     }
 
+    /// Asks this throttle instead of the guard's; called again, this one as well as the earlier ones.
+    #[must_use]
+    pub fn throttle(self, throttle: Throttle) -> Self {
+        let earlier = self.throttles.as_deref().unwrap_or_default();
+        let throttles = earlier.iter().cloned().chain([throttle]).collect();
+        Self { throttles: Some(throttles), ..self }
+    }
+
+    /// Counts nobody; add some throttles with [`Policy::throttle`].
+    #[must_use]
+    pub fn without_throttles(self) -> Self {
+        Self { throttles: Some(Arc::new([])), ..self }
+    }
+
     /// Says that a password stands in the body, so that it must not arrive in clear text either.
     pub(crate) fn taking_passwords(self) -> Self {
         Self { takes_passwords: true, ..self }
@@ -94,6 +117,7 @@ impl<U: User> Policy<U> {
         Self {
             authenticators: self.authenticators.or_else(|| default.authenticators.clone()),
             permission: self.permission.or_else(|| default.permission.clone()),
+            throttles: self.throttles.or_else(|| default.throttles.clone()),
             has_no_object: self.has_no_object || default.has_no_object,
             takes_passwords: self.takes_passwords || default.takes_passwords,
         }

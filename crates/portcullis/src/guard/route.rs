@@ -19,6 +19,7 @@ use crate::identity::Identity;
 use crate::permission::{Decision, Permissions};
 use crate::request::{AuthRequest, RequestHead};
 use crate::session::{CsrfCheck, MAX_FORM, SessionState, Sessions, is_exempt};
+use crate::throttle::{self, Throttle};
 use crate::user::{Account, User};
 
 /// What holds on one route, fixed when it is registered; cloning shares it.
@@ -33,6 +34,7 @@ struct Inner<U> {
     authenticators: Arc<[Entry<U>]>,
     sessions: Option<Sessions<U>>,
     permission: Permissions<U>,
+    throttles: Arc<[Throttle]>,
     owes_object: bool,
     takes_passwords: bool,
     answers: Answers,
@@ -149,6 +151,7 @@ impl<U: User> Route<U> {
         if authenticators.is_empty() && permission.needs_identity() {
             return Err(GuardError::NobodyCanPass(permission.describe()));
         }
+        let throttles = policy.throttles.clone().unwrap_or_else(|| Arc::clone(&guard.0.throttles));
         let sessions = one_sessions(&authenticators)?.or_else(|| guard.sessions().cloned());
         let answers = Answers::new(&authenticators, guard.0.challenge);
         Ok(Self(Arc::new(Inner {
@@ -156,6 +159,7 @@ impl<U: User> Route<U> {
             authenticators,
             sessions,
             permission,
+            throttles,
             owes_object: !policy.has_no_object,
             takes_passwords: policy.takes_passwords,
             answers,
@@ -327,6 +331,13 @@ impl<U: User> Route<U> {
             Ok(Decision::Deny(denial)) => Err(self.refusal(denial, identity.is_some())),
             Err(outage) => Err(outage.into()),
         };
+        let refused = match refused {
+            // Boxed, so that a route without throttles has no room for it.
+            Ok(owes) if !self.0.throttles.is_empty() => {
+                Box::pin(self.count(identity.as_ref(), client)).await.map(|()| owes)
+            }
+            refused => refused,
+        };
         match refused {
             Ok(owes) => {
                 let (identity, state) = (identity.take(), std::mem::take(state));
@@ -336,6 +347,12 @@ impl<U: User> Route<U> {
             }
             Err(error) => Err(self.answer_refusal(&error, &head, identity.as_ref(), state)),
         }
+    }
+
+    /// Counts a request that was permitted, whatever its method; what was refused before is not counted, as in DRF.
+    async fn count(&self, identity: Option<&Identity<U>>, client: Option<IpAddr>) -> Result<(), Error> {
+        let (user, now) = (identity.map(|identity| identity.user().id()), self.0.guard.environment().now());
+        throttle::check(&self.0.throttles, user.as_ref(), client, now).await
     }
 
     fn owes_on(&self, method: &Method) -> bool {
@@ -407,7 +424,8 @@ fn kind_of(error: &Error) -> EventKind {
     match error {
         Error::Rejected(_) => EventKind::Rejected,
         Error::Denied(denial) if denial.code() == "csrf_failed" => EventKind::CsrfFailed,
-        Error::Denied(_) | Error::Throttled(_) => EventKind::Denied,
+        Error::Denied(_) => EventKind::Denied,
+        Error::Throttled(_) => EventKind::Throttled,
         Error::Unavailable(_) => EventKind::Unavailable,
     }
 }

@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::secret::Digest;
 use crate::store::{
-    Committed, Group, LoginRecord, NewUser, RefreshRecord, RefreshStore, Revocation, Rotated, Rotation,
-    SessionChange, SessionRecord, SessionStore, StoreError, TokenRecord, TokenStore, UserBySession,
-    UserByToken, UserChange, UserStore,
+    Committed, CounterStore, Group, Limit, LoginRecord, NewUser, RefreshRecord, RefreshStore, Reserved,
+    Revocation, Rotated, Rotation, SessionChange, SessionRecord, SessionStore, StoreError, TokenRecord,
+    TokenStore, UserBySession, UserByToken, UserChange, UserStore,
 };
 use crate::user::UserId;
 
-/// Keeps tokens, refresh tokens and sessions in one store and finds users in another.
+/// Keeps tokens, refresh tokens, sessions and counters in one store and finds users in another.
 ///
 /// # Examples
 ///
@@ -32,7 +32,7 @@ pub struct Mixed<R, S> {
 }
 
 impl<R, S> Mixed<R, S> {
-    /// Joins a store of tokens, refresh tokens and sessions with a store of users.
+    /// Joins a store of tokens, refresh tokens, sessions and counters with a store of users.
     #[must_use]
     pub fn new(records: R, users: S) -> Self {
         Self { records: Arc::new(records), users: Arc::new(users) }
@@ -162,6 +162,21 @@ impl<R: RefreshStore, S: Send + Sync + 'static> RefreshStore for Mixed<R, S> {
 
     async fn purge_refresh(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
         self.records.purge_refresh(now, limit).await
+    }
+}
+
+#[async_trait]
+impl<R: CounterStore, S: Send + Sync + 'static> CounterStore for Mixed<R, S> {
+    async fn reserve(&self, key: &Digest, limit: &Limit, now: Timestamp) -> Result<Reserved, StoreError> {
+        self.records.reserve(key, limit, now).await
+    }
+
+    async fn give_back(&self, key: &Digest, limit: &Limit, at: Timestamp) -> Result<(), StoreError> {
+        self.records.give_back(key, limit, at).await
+    }
+
+    async fn purge_counters(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.records.purge_counters(now, limit).await
     }
 }
 

@@ -8,6 +8,7 @@
 //!
 //! Each contract has a published suite in `portcullis-testing`; a third-party store runs it in a few lines.
 
+mod counter;
 mod memory;
 mod mixed;
 mod refresh;
@@ -18,6 +19,7 @@ mod user;
 use std::error::Error as StdError;
 use std::sync::Arc;
 
+pub use counter::{Algorithm, CounterState, CounterStore, Limit, Reserved};
 pub use memory::MemoryStore;
 pub use mixed::Mixed;
 pub use refresh::{RefreshRecord, RefreshState, RefreshStore, Revocation, Rotated, Rotation};

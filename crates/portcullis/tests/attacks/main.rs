@@ -21,3 +21,4 @@ mod outage;
 mod passwords;
 mod remote_user;
 mod sessions;
+mod throttle;

@@ -2,8 +2,10 @@
 //!
 //! 1. One lock over all tables makes each verb one step; nothing waits or panics while it is held.
 //! 2. Nothing outlives the process: a restart logs everybody out.
-//! 3. What has ended is swept while more is made, so that memory stays bounded without a timer.
+//! 3. What has ended is swept while more is made, so that memory stays bounded without a timer; counters are bounded in
+//!    number, too.
 
+mod counter;
 mod refresh;
 mod session;
 mod table;
@@ -13,6 +15,7 @@ mod user;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use self::counter::Counters;
 use self::table::Table;
 use self::user::Users;
 use crate::store::{RefreshRecord, SessionRecord, TokenRecord};
@@ -53,6 +56,7 @@ struct Tables {
     tokens: Table<TokenRecord>,
     sessions: Table<SessionRecord>,
     refresh: Table<RefreshRecord>,
+    counters: Counters,
 }
 
 impl MemoryStore {

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use portcullis::store::{
-    Committed, Group, LoginRecord, MemoryStore, NewUser, SessionChange, SessionRecord, SessionStore,
-    StoreError, TokenRecord, TokenStore, UserBySession, UserByToken, UserChange, UserStore,
+    Committed, CounterStore, Group, Limit, LoginRecord, MemoryStore, NewUser, Reserved, SessionChange,
+    SessionRecord, SessionStore, StoreError, TokenRecord, TokenStore, UserBySession, UserByToken, UserChange,
+    UserStore,
 };
 use portcullis::{Account, Digest, Timestamp, UserId};
 
@@ -136,6 +137,19 @@ impl SessionStore for Shaky {
     }
     async fn purge_sessions(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
         self.over("purge_sessions", self.memory.purge_sessions(now, limit)).await
+    }
+}
+
+#[async_trait]
+impl CounterStore for Shaky {
+    async fn reserve(&self, key: &Digest, limit: &Limit, now: Timestamp) -> Result<Reserved, StoreError> {
+        self.over("reserve", self.memory.reserve(key, limit, now)).await
+    }
+    async fn give_back(&self, key: &Digest, limit: &Limit, at: Timestamp) -> Result<(), StoreError> {
+        self.over("give_back", self.memory.give_back(key, limit, at)).await
+    }
+    async fn purge_counters(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.over("purge_counters", self.memory.purge_counters(now, limit)).await
     }
 }
 
