@@ -16,6 +16,7 @@ async fn the_memory_store_keeps_every_contract() -> Result<(), Broken> {
     suite::token::run(make, on_threads).await?;
     suite::session::run(make, on_threads).await?;
     suite::refresh::run(make, on_threads).await?;
+    suite::counter::run(make, on_threads).await?;
     suite::user::run(make, on_threads).await?;
     suite::join::run(make, on_threads).await?;
     suite::join::run_cascade(make, on_threads).await
@@ -28,6 +29,7 @@ async fn a_mixed_store_keeps_every_contract_but_the_cascade() -> Result<(), Brok
     suite::token::run(make, spawn).await?;
     suite::session::run(make, spawn).await?;
     suite::refresh::run(make, spawn).await?;
+    suite::counter::run(make, spawn).await?;
     suite::user::run(make, spawn).await?;
     suite::join::run(make, spawn).await?;
     let broken = suite::join::run_cascade(make, spawn).await.unwrap_err();

@@ -18,6 +18,7 @@
 //!     suite::token::run(async || MemoryStore::new(), on_threads).await?;
 //!     suite::session::run(async || MemoryStore::new(), on_threads).await?;
 //!     suite::refresh::run(async || MemoryStore::new(), on_threads).await?;
+//!     suite::counter::run(async || MemoryStore::new(), on_threads).await?;
 //!     suite::user::run(async || MemoryStore::new(), on_threads).await?;
 //!     suite::join::run(async || MemoryStore::new(), on_threads).await?;
 //!     suite::join::run_cascade(async || MemoryStore::new(), on_threads).await
@@ -36,6 +37,7 @@
 //! # }
 //! ```
 
+pub mod counter;
 pub mod join;
 pub mod refresh;
 pub mod session;
