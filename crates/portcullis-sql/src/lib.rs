@@ -1,5 +1,5 @@
-//! The stores of [Portcullis](portcullis) on an SQL database: users, groups, tokens, refresh tokens
-//! and sessions.
+//! The stores of [Portcullis](portcullis) on an SQL database: users, groups, tokens, refresh tokens,
+//! sessions and counters.
 //!
 //! 1. [`SqlStore::connect`] is all that a program needs: the database is opened, and brought up to date.
 //! 2. An authenticated request costs one prepared statement: the token or the session joined to its user.
@@ -11,6 +11,7 @@
 //! This version speaks SQLite; nothing in its public items does, so that PostgreSQL can follow.
 
 mod config;
+mod counter;
 mod error;
 mod pool;
 mod refresh;

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis::store::{RefreshRecord, RefreshState, SessionRecord, StoreError, TokenRecord};
+use portcullis::store::{CounterState, RefreshRecord, RefreshState, SessionRecord, StoreError, TokenRecord};
 use portcullis::{Account, Digest, Scopes, Timestamp, UserId};
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{Decode, Row as _, Type};
@@ -85,6 +85,16 @@ impl<'r> Reader<'r> {
             ("revoked", None, None) => Ok(RefreshState::Revoked),
             _ => Err(corrupt("a refresh token is in no state")),
         }
+    }
+
+    /// Reads the state of a counter.
+    pub(crate) fn counter(&mut self) -> Result<CounterState, StoreError> {
+        let bytes = self.required::<&[u8]>()?;
+        let (numbers, rest) = bytes.as_chunks();
+        if !rest.is_empty() {
+            return Err(corrupt("a counter is not made of whole numbers"));
+        }
+        Ok(CounterState::from_micros(numbers.iter().map(|number| i64::from_be_bytes(*number)).collect()))
     }
 
     /// Reads an account; nothing when the statement found none to join.

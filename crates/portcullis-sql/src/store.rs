@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{fmt, io};
@@ -30,7 +31,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// How many rows one statement of a purge deletes: few enough that no verb waits long behind it.
 const BATCH: u32 = 500;
 
-/// Keeps users, groups, tokens, refresh tokens and sessions in an SQL database; cloning shares the connections.
+/// Keeps users, groups, tokens, refresh tokens, sessions and counters in an SQL database; cloning shares the connections.
 ///
 /// It implements every trait of [`portcullis::store`] for [`Account`](portcullis::Account). An application with its own
 /// user table puts its own [`UserStore`](portcullis::store::UserStore) beside it with
@@ -64,6 +65,8 @@ struct Connections {
     writer: Arc<Pool>,
     timeout: Duration,
     is_read_only: bool,
+    /// How many new keys of counters there were.
+    new_keys: AtomicU64,
     /// Keeps a database in memory alive while no other connection is open.
     _anchor: Option<Mutex<SqliteConnection>>,
 }
@@ -194,6 +197,11 @@ impl SqlStore {
         Ok(deleted)
     }
 
+    /// Counts a new key of a counter, and tells the how-many-th it is.
+    pub(crate) fn count_new_key(&self) -> u64 {
+        self.0.new_keys.fetch_add(1, Ordering::Relaxed)
+    }
+
     async fn run<T>(
         &self,
         pool: &Pool,
@@ -222,6 +230,7 @@ impl Connections {
             writer: pool,
             timeout,
             is_read_only: false,
+            new_keys: AtomicU64::new(0),
             _anchor: Some(anchor),
         })
     }
@@ -237,6 +246,7 @@ impl Connections {
             writer: Arc::new(Pool::new(writer, NonZeroU32::MIN)),
             timeout: config.timeout(),
             is_read_only,
+            new_keys: AtomicU64::new(0),
             _anchor: None,
         }
     }

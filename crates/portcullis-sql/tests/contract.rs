@@ -55,6 +55,7 @@ contract! {
     tokens => suite::token::run,
     sessions => suite::session::run,
     refresh_tokens => suite::refresh::run,
+    counters => suite::counter::run,
     joins => suite::join::run,
     cascades => suite::join::run_cascade,
 }

@@ -25,6 +25,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "refresh",
         sql: include_str!("../../migrations/sqlite/0002_refresh.sql"),
     },
+    Migration {
+        number: 3,
+        major: 1,
+        name: "counter",
+        sql: include_str!("../../migrations/sqlite/0003_counter.sql"),
+    },
 ];
 
 /// Tells whether the table of versions is there.

@@ -5,6 +5,7 @@
 //! 3. The id of a user in a token, refresh token or session is text: it names the user whose number is written exactly so. A cast alone
 //!    would read `17abc` as 17.
 
+pub(crate) mod counter;
 pub(crate) mod migration;
 pub(crate) mod refresh;
 pub(crate) mod session;

@@ -1,7 +1,7 @@
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
-use super::{migration, refresh, session, token, user};
+use super::{counter, migration, refresh, session, token, user};
 
 /// Every statement, and the indices by which SQLite is to find the rows.
 const STATEMENTS: &[(&str, &str, &[&str])] = &[
@@ -52,6 +52,8 @@ const STATEMENTS: &[(&str, &str, &[&str])] = &[
         refresh::PURGE,
         &["USING COVERING INDEX portcullis_refresh_end (expires_at<?)"],
     ),
+    ("a counter", counter::BY_KEY, &["SEARCH c USING PRIMARY KEY (key=?)"]),
+    ("the purge of counters", counter::PURGE, &["USING COVERING INDEX portcullis_counter_end (ends_at<?)"]),
 ];
 
 #[tokio::test]
