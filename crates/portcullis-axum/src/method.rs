@@ -12,7 +12,7 @@ use axum::routing::{self, MethodFilter};
 use http::Method;
 use portcullis::authentication::Authenticator;
 use portcullis::permission::IntoPermission;
-use portcullis::{Account, Policy, Route, User};
+use portcullis::{Account, Policy, Route, Throttle, User};
 
 use crate::guarded::Guarded;
 
@@ -201,6 +201,18 @@ where
     /// Asks no authenticator at all: nothing that is sent can be refused.
     pub fn without_authenticators(self) -> Self {
         self.say(Policy::without_authenticators)
+    }
+
+    /// Asks this throttle instead of the guard's; called again, this one as well as the earlier ones.
+    ///
+    /// A method that the route does not have counts, too (DRF: 405 comes after the throttles).
+    pub fn throttle(self, throttle: Throttle) -> Self {
+        self.say(|policy| policy.throttle(throttle))
+    }
+
+    /// Counts nobody, whatever the guard does.
+    pub fn without_throttles(self) -> Self {
+        self.say(Policy::without_throttles)
     }
 
     /// Says that the route has no object to check, so that its answers owe no check: a list, a creation.

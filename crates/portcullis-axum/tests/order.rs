@@ -5,6 +5,7 @@
 mod common;
 
 use common::{World, anonymous, send, with_token};
+use portcullis_axum::portcullis::Throttle;
 use portcullis_axum::portcullis::permission::IsAdminUser;
 use portcullis_axum::{Router, any, get, on, post};
 
@@ -64,6 +65,42 @@ async fn who_is_asked_before_how() {
         let has_challenge = answer.headers.contains_key("www-authenticate");
         assert_eq!(has_challenge, status == 401, "{row}");
         assert!(status == 200 || answer.header("content-type") == Some("application/json"), "{row}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_permitted_is_counted_and_405_comes_after() {
+    for (method, path, is_john, statuses) in [
+        ("GET", "/open", false, [200, 200, 429]),
+        ("HEAD", "/open", false, [200, 200, 429]),
+        ("PUT", "/open", false, [405, 405, 429]),
+        ("PROPFIND", "/open", false, [405, 405, 429]),
+        ("GET", "/books", false, [401, 401, 401]),
+        ("PUT", "/books", true, [405, 405, 429]),
+        ("GET", "/free", false, [200, 200, 200]),
+        ("GET", "/unknown", false, [404, 404, 404]),
+        ("GET", "/few/silent", false, [200, 429, 429]),
+    ] {
+        let world = World::new().await;
+        let throttle = || Throttle::user(world.store.clone(), "2/min".parse().unwrap());
+        let guard = world.builder().throttle(throttle()).build().unwrap();
+        let one = Throttle::scoped(world.store.clone(), "few", "2/min".parse().unwrap());
+        let few =
+            Router::new(guard.clone()).throttle(one.clone()).throttle(one).route("/silent", get(ok).public());
+        let app = Router::new(guard)
+            .route("/open", get(ok).public().throttle(throttle()))
+            .route("/books", get(ok))
+            .route("/free", get(ok).public().without_throttles())
+            .nest("/few", few)
+            .into_router(())
+            .unwrap();
+        for status in statuses {
+            let request =
+                if is_john { with_token(method, path, &world.john) } else { anonymous(method, path) };
+            let answer = send(&app, request).await;
+            assert_eq!(answer.status, status, "{method} {path}");
+            assert_eq!(answer.header("retry-after"), (status == 429).then_some("30"), "{method} {path}");
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use std::fmt;
 use axum::handler::Handler;
 use portcullis::endpoint::{Endpoint, Endpoints};
 use portcullis::permission::IntoPermission;
-use portcullis::{Account, Guard, Policy, Route, User};
+use portcullis::{Account, Guard, Policy, Route, Throttle, User};
 
 use crate::error::RouteError;
 use crate::guarded::Mounted;
@@ -198,6 +198,17 @@ where
     /// Asks for a permission wherever a route of this router says nothing, instead of the guard's default.
     pub fn require<M>(self, permission: impl IntoPermission<U, M>) -> Self {
         Self { default: self.default.require(permission), ..self }
+    }
+
+    /// Asks this throttle wherever a route of this router says nothing, instead of the guard's; called again, this one as
+    /// well as the earlier ones.
+    pub fn throttle(self, throttle: Throttle) -> Self {
+        Self { default: self.default.throttle(throttle), ..self }
+    }
+
+    /// Counts nobody wherever a route of this router says nothing, whatever the guard does.
+    pub fn without_throttles(self) -> Self {
+        Self { default: self.default.without_throttles(), ..self }
     }
 
     /// Lists what every route asks.
