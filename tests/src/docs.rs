@@ -31,6 +31,7 @@ pages! {
     DrfDifferences "docs/book/src/drf-differences.md"
     Cors "docs/book/src/cors.md"
     Proxies "docs/book/src/proxies.md"
+    Throttling "docs/book/src/throttling.md"
     Streams "docs/book/src/streams.md"
     OwnUser "docs/book/src/own-user.md"
     Rendering "docs/book/src/rendering.md"

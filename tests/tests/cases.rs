@@ -10,7 +10,7 @@ use portcullis_tests::server::Bookshop;
 use serde_json::Value;
 
 /// Areas that are replayed, whole but for [`LATER_CASES`].
-const AREAS: [&str; 13] = [
+const AREAS: [&str; 14] = [
     "basic",
     "composition",
     "csrf",
@@ -23,11 +23,12 @@ const AREAS: [&str; 13] = [
     "permissions",
     "remote",
     "session",
+    "throttle",
     "token",
 ];
 
-/// Areas that wait for JWT and throttling.
-const LATER_AREAS: [&str; 3] = ["jwt-auth", "jwt-views", "throttle"];
+/// Areas that wait for JWT.
+const LATER_AREAS: [&str; 2] = ["jwt-auth", "jwt-views"];
 
 /// Cases of the replayed areas that send a JWT, or what a JWT authenticator must refuse.
 const LATER_CASES: [&str; 18] = [

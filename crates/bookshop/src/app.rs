@@ -10,16 +10,16 @@ use portcullis::endpoint::Endpoint;
 use portcullis::permission::{
     IsSuperuser, ModelObjectPermissions, ModelPermissions, ModelPermissionsOrAnonReadOnly, PermissionError,
 };
-use portcullis::store::{UserBySession, UserByToken};
+use portcullis::store::{CounterStore, UserBySession, UserByToken};
 use portcullis::{
     Account, AllowAny, CsrfConfig, Guard, IsAdminUser, IsAuthenticated, IsAuthenticatedOrReadOnly,
-    Permissions, Scheme, SessionConfig, Sessions, TokenConfig, Tokens, Users,
+    Permissions, Scheme, SessionConfig, Sessions, Throttle, TokenConfig, Tokens, Users,
 };
 use portcullis_axum::{MethodRouter, RouteTable, Router, get, post};
 
 use crate::auth::{CustomToken, IsAuthorOrAdmin, IsOwnerOrReadOnly};
 use crate::domain::{Book, BookStore};
-use crate::views::{books, session, whoami};
+use crate::views::{books, session, throttled, whoami};
 use crate::{negotiation, pages};
 
 /// Whatever goes wrong while the program starts.
@@ -50,7 +50,7 @@ struct Mechanisms {
 /// What is wrong with a route; there is nothing wrong with these.
 pub fn app<S>(store: &S, books: Arc<dyn BookStore>) -> Result<(RouteTable, axum::Router), Failure>
 where
-    S: UserByToken<Account> + UserBySession<Account> + Clone,
+    S: UserByToken<Account> + UserBySession<Account> + CounterStore + Clone,
 {
     let csrf =
         CsrfConfig::django().with_trusted_origins(["https://trusted.example", "https://*.wild.example"]);
@@ -70,6 +70,7 @@ where
     let router = book_routes(router)?;
     let router = whoami_routes(router, &mechanisms)?;
     let router = session_routes(router, &mechanisms);
+    let router = throttled_route(router, &mechanisms, store)?;
     let router = pages::routes(router, sessions);
     let table = router.table()?;
     let shop = Shop { books, users: users.clone(), sessions: sessions.clone() };
@@ -167,6 +168,27 @@ fn session_routes(router: Router<Shop>, mechanisms: &Mechanisms) -> Router<Shop>
         .route("/api/session/logout/", own(post(log_out).options(whoami::metadata)))
         .route("/api/session/password/", own(post(session::change_password).options(whoami::metadata)))
         .route("/api/csrf/", get(csrf).options(whoami::metadata).public().without_authenticators())
+}
+
+/// Three requests a minute for nobody, five for a user.
+fn throttled_route<S>(
+    router: Router<Shop>,
+    mechanisms: &Mechanisms,
+    store: &S,
+) -> Result<Router<Shop>, Failure>
+where
+    S: CounterStore + Clone,
+{
+    let anonymous = Throttle::anonymous(store.clone(), "3/min".parse()?).with_sliding_log();
+    let user = Throttle::user(store.clone(), "5/min".parse()?).with_sliding_log();
+    Ok(router.route(
+        "/api/throttled/",
+        throttled::routes()
+            .public()
+            .authenticate_with(mechanisms.tokens.authenticator())
+            .throttle(anonymous)
+            .throttle(user),
+    ))
 }
 
 /// Makes a handler of an endpoint, so that it can share its path with OPTIONS.

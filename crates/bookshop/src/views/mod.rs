@@ -4,5 +4,6 @@ pub mod books;
 pub mod hooks;
 pub mod metadata;
 pub mod session;
+pub mod throttled;
 pub mod title;
 pub mod whoami;
