@@ -45,13 +45,14 @@ pub fn metadata() -> Result<Value, Problem> {
     Ok(serde_json::from_str(&text)?)
 }
 
-/// Names and versions of what a package's normal build is made of, itself left out.
+/// Names and versions of what a package's normal build is made of, itself left out; `features` go to cargo.
 ///
 /// # Errors
 ///
 /// As [`metadata`].
-pub fn normal_dependencies(package: &str) -> Result<Vec<(String, String)>, Problem> {
-    let tree = cargo(&["tree", "--locked", "-p", package, "-e", "normal", "--prefix", "none"])?;
+pub fn normal_dependencies(package: &str, features: &[&str]) -> Result<Vec<(String, String)>, Problem> {
+    let plain = ["tree", "--locked", "-p", package, "-e", "normal", "--prefix", "none"];
+    let tree = cargo(&[&plain, features].concat())?;
     let mut crates: Vec<(String, String)> = tree
         .lines()
         .filter_map(|line| {

@@ -69,7 +69,7 @@ impl Error {
     #[must_use]
     pub fn message(&self) -> Cow<'_, str> {
         match self {
-            Self::Rejected(rejected) => Cow::Borrowed(&rejected.message),
+            Self::Rejected(rejected) => Cow::Borrowed(rejected.message()),
             Self::Denied(denial) => Cow::Borrowed(denial.message()),
             Self::Throttled(throttled) => Cow::Owned(throttled.to_string()),
             Self::Unavailable(_) => Cow::Borrowed(Unavailable::MESSAGE),
@@ -113,6 +113,8 @@ impl From<RandomError> for Error {
 pub struct Rejected {
     code: Cow<'static, str>,
     message: Cow<'static, str>,
+    /// Further members of the body in JSON, each with a comma in front.
+    members: &'static str,
 }
 
 impl Rejected {
@@ -120,12 +122,13 @@ impl Rejected {
     pub const NOT_AUTHENTICATED: Self = Self {
         code: Cow::Borrowed("not_authenticated"),
         message: Cow::Borrowed("Authentication credentials were not provided."),
+        members: "",
     };
 
     /// Refuses with a message, DRF's `AuthenticationFailed`.
     #[must_use]
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: Cow::Borrowed("authentication_failed"), message: message.into() }
+        Self { code: Cow::Borrowed("authentication_failed"), message: message.into(), members: "" }
     }
 
     /// Replaces the code.
@@ -138,6 +141,20 @@ impl Rejected {
     #[must_use]
     pub fn code(&self) -> &str {
         &self.code
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Adds members to the body, as simplejwt does.
+    #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+    pub(crate) fn with_members(self, members: &'static str) -> Self {
+        Self { members, ..self }
+    }
+
+    pub(crate) const fn members(&self) -> &'static str {
+        self.members
     }
 }
 

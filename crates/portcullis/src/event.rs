@@ -45,6 +45,14 @@ pub enum EventKind {
     TokenIssued,
     /// A token was revoked.
     TokenRevoked,
+    /// A pair of JSON Web Tokens was issued.
+    PairIssued,
+    /// A refresh token was exchanged for another pair.
+    PairRotated,
+    /// A refresh token was used a second time, by its owner or a thief; the login was ended.
+    RefreshReused,
+    /// A refresh token was revoked, or all of a login or a user.
+    RefreshRevoked,
     /// Sessions were ended from elsewhere.
     SessionsEnded,
     /// A session was refused because its user's password or rights changed since.
@@ -228,6 +236,7 @@ impl EventSink for TracingSink {
             EventKind::Unavailable
             | EventKind::RemoteUserUntrusted
             | EventKind::ObjectCheckMissing
+            | EventKind::RefreshReused
             | EventKind::PasswordHashUnreadable => {
                 tracing::warn!(target: "portcullis::event", "{event}");
             }

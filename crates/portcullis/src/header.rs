@@ -42,35 +42,53 @@ pub(crate) enum Argument<'a> {
 
 /// Tells cheaply whether the client uses this scheme; letters have no case.
 pub(crate) fn scheme_matches(headers: &HeaderMap, keyword: &str) -> bool {
+    after_scheme(headers, keyword, false).is_some()
+}
+
+/// Returns what follows the scheme on the first line, and the other lines.
+fn after_scheme<'a>(
+    headers: &'a HeaderMap,
+    keyword: &str,
+    exact: bool,
+) -> Option<(&'a [u8], impl Iterator<Item = &'a HeaderValue> + use<'a>)> {
     let mut lines = headers.get_all(AUTHORIZATION).iter();
-    let Some(first) = lines.next().and_then(|line| after_keyword(line.as_bytes(), keyword)) else {
-        return false;
-    };
+    let (scheme, rest) = split_keyword(lines.next()?.as_bytes(), keyword)?;
+    if exact && scheme != keyword.as_bytes() {
+        return None;
+    }
     // Joined by a comma, a scheme that stands alone on the first line is another word.
-    lines.next().is_none() || !first.trim_ascii_end().is_empty()
+    let second = lines.next();
+    let is_another = second.is_some() && rest.trim_ascii_end().is_empty();
+    (!is_another).then(|| (rest, second.into_iter().chain(lines)))
 }
 
 /// Returns what follows the scheme, or nothing where the client does not use it.
 fn argument<'a>(headers: &'a HeaderMap, keyword: &str, longest: usize) -> Option<Argument<'a>> {
-    if !scheme_matches(headers, keyword) {
-        return None;
-    }
-    let mut lines = headers.get_all(AUTHORIZATION).iter();
-    let first = after_keyword(lines.next()?.as_bytes(), keyword)?.trim_ascii();
+    after_scheme(headers, keyword, false).map(|(first, others)| words_of(first, others, longest))
+}
+
+/// Tells what the words behind a scheme are.
+fn words_of<'a>(
+    first: &'a [u8],
+    mut others: impl Iterator<Item = &'a HeaderValue>,
+    longest: usize,
+) -> Argument<'a> {
+    let first = first.trim_ascii();
     if first.len() > longest {
-        return Some(Argument::Impossible);
+        return Argument::Impossible;
     }
-    let mut words = words(first);
-    Some(match (words.next(), words.next(), lines.next()) {
-        (None, ..) => Argument::Missing,
-        (Some(_), Some(_), _) => Argument::Several,
-        (Some(word), None, None) => Argument::One(word),
+    if first.is_empty() {
+        return Argument::Missing;
+    }
+    if has_space(first) {
+        return Argument::Several;
+    }
+    match others.next() {
+        None => Argument::One(first),
         // The comma glues the last word to the first one of the next line, and the line's others follow.
-        (Some(_), None, Some(_)) => match headers.get_all(AUTHORIZATION).iter().skip(1).all(is_one_word) {
-            true => Argument::Impossible,
-            false => Argument::Several,
-        },
-    })
+        Some(second) if is_one_word(second) && others.all(is_one_word) => Argument::Impossible,
+        Some(_) => Argument::Several,
+    }
 }
 
 /// Returns the token that follows the keyword, as DRF's `TokenAuthentication` reads it; nothing for another scheme.
@@ -88,6 +106,45 @@ pub(crate) fn token<'a>(headers: &'a HeaderMap, keyword: &str) -> Result<Option<
             Rejected::new("Invalid token header. Token string should not contain invalid characters.")
         }),
     }
+}
+
+/// What stands behind the scheme of a JWT.
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bearer<'a> {
+    /// Another scheme.
+    Absent,
+    /// Not one word behind the scheme (simplejwt's `bad_authorization_header`).
+    Malformed,
+    /// Too long to look at, or glued together from several lines.
+    Impossible,
+    /// The token.
+    Token(&'a [u8]),
+}
+
+/// Returns the token behind one of several schemes, as simplejwt's `JWTAuthentication` reads it; `exact` tells `Bearer`
+/// and `bearer` apart.
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+pub(crate) fn bearer<'a>(
+    headers: &'a HeaderMap,
+    schemes: &[Box<str>],
+    exact: bool,
+    longest: usize,
+) -> Bearer<'a> {
+    let Some((first, others)) = schemes.iter().find_map(|scheme| after_scheme(headers, scheme, exact)) else {
+        return Bearer::Absent;
+    };
+    match words_of(first, others, longest) {
+        Argument::Missing | Argument::Several => Bearer::Malformed,
+        Argument::Impossible => Bearer::Impossible,
+        Argument::One(word) => Bearer::Token(word),
+    }
+}
+
+/// Tells cheaply whether the client uses a scheme, letter for letter where `exact`.
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+pub(crate) fn names_scheme(headers: &HeaderMap, scheme: &str, exact: bool) -> bool {
+    after_scheme(headers, scheme, exact).is_some()
 }
 
 /// Returns the name and password of the Basic scheme, as DRF's `BasicAuthentication` reads them; nothing for another.
@@ -139,12 +196,19 @@ fn not_base64() -> Rejected {
     Rejected::new("Invalid basic header. Credentials not correctly base64 encoded.")
 }
 
-/// Returns what stands behind the keyword, when it is the first word.
-fn after_keyword<'a>(value: &'a [u8], keyword: &str) -> Option<&'a [u8]> {
+/// Returns the keyword as it stands there and what stands behind it, when it is the first word.
+fn split_keyword<'a>(value: &'a [u8], keyword: &str) -> Option<(&'a [u8], &'a [u8])> {
     let start = value.iter().position(|byte| !is_space(*byte))?;
     let (first, rest) = value.get(start..)?.split_at_checked(keyword.len())?;
     let ends = rest.first().is_none_or(|byte| is_space(*byte));
-    (ends && first.eq_ignore_ascii_case(keyword.as_bytes())).then_some(rest)
+    (ends && first.eq_ignore_ascii_case(keyword.as_bytes())).then_some((first, rest))
+}
+
+/// Tells whether white space stands in a value; looks at whole blocks, since a stranger chooses how long it is.
+fn has_space(value: &[u8]) -> bool {
+    let (blocks, rest) = value.as_chunks::<32>();
+    let in_block = |block: &[u8; 32]| block.iter().fold(false, |found, byte| found | is_space(*byte));
+    blocks.iter().any(in_block) || rest.iter().any(|byte| is_space(*byte))
 }
 
 fn words(value: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -157,7 +221,8 @@ fn is_one_word(line: &HeaderValue) -> bool {
 
 /// Python's ASCII white space, of which a header value may hold two.
 const fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t'..=b'\r')
+    // No `matches!`: it would be a table, and these are two comparisons of a whole block.
+    (byte == b' ') | (byte.wrapping_sub(b'\t') < 5)
 }
 
 #[cfg(test)]

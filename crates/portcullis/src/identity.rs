@@ -5,9 +5,13 @@
 //! 3. Anyone may make an identity; only one that an [`Authenticator`](crate::authentication::Authenticator) of the
 //!    guard returns is believed.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use crate::clock::Timestamp;
 use crate::secret::Digest;
@@ -33,6 +37,10 @@ impl Scheme {
     pub const TOKEN: Self = Self("token");
     /// A session cookie.
     pub const SESSION: Self = Self("session");
+    /// A JSON Web Token whose user is loaded.
+    pub const JWT: Self = Self("jwt");
+    /// A JSON Web Token whose user is made of its claims.
+    pub const JWT_STATELESS: Self = Self("jwt-stateless");
     /// A name that a trusted proxy sends.
     pub const REMOTE_USER: Self = Self("remote");
 
@@ -113,12 +121,13 @@ impl fmt::Display for Scopes {
 /// let grant = Grant::default().with_scopes(Scopes::parse("books:read")).with_expiry(Timestamp::from_seconds(60));
 /// assert!(grant.scopes().is_some_and(|scopes| scopes.contains("books:read")));
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Grant {
     token: Option<Digest>,
     session: Option<Digest>,
     scopes: Option<Scopes>,
     expires_at: Option<Timestamp>,
+    claims: Option<Arc<str>>,
 }
 
 impl Grant {
@@ -146,6 +155,29 @@ impl Grant {
         Self { expires_at: Some(expires_at), ..self }
     }
 
+    /// Remembers the claims of a token: one JSON object.
+    #[must_use]
+    pub fn with_claims(self, json: impl Into<Arc<str>>) -> Self {
+        Self { claims: Some(json.into()), ..self }
+    }
+
+    /// Reads a claim of the token; `None` where it is not there or not of that type.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use portcullis::Grant;
+    ///
+    /// let grant = Grant::default().with_claims(r#"{"user_id":"1","tenant":"north"}"#);
+    /// assert_eq!(grant.claim::<String>("tenant").as_deref(), Some("north"));
+    /// assert_eq!(grant.claim::<u64>("tenant"), None);
+    /// ```
+    #[must_use]
+    pub fn claim<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        let claims: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(self.claims.as_ref()?).ok()?;
+        serde_json::from_str(claims.get(name)?.get()).ok()
+    }
+
     /// Returns the handle of the token, for an identity that a token proved.
     #[must_use]
     pub const fn token(&self) -> Option<&Digest> {
@@ -168,6 +200,18 @@ impl Grant {
     #[must_use]
     pub const fn expires_at(&self) -> Option<Timestamp> {
         self.expires_at
+    }
+}
+
+/// Claims are left out: they say who somebody is.
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Grant")
+            .field("token", &self.token)
+            .field("session", &self.session)
+            .field("scopes", &self.scopes)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
     }
 }
 
@@ -230,7 +274,8 @@ impl<U> Identity<U> {
         &self.grant
     }
 
-    /// Returns when the user proved it: the login of a session, the issue of a token; `None` where that is not known.
+    /// Returns when the user proved it: the login of a session, the issue of a token; `None` where that is not known, as of a
+    /// JWT, which is as old as its last refresh.
     #[must_use]
     pub const fn since(&self) -> Option<Timestamp> {
         self.since

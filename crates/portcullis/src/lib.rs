@@ -46,7 +46,8 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`Users`], [`Tokens`], [`Sessions`] | make, find, change and end what a store keeps |
+//! | [`Users`], [`Tokens`], [`Sessions`], [`Jwt`] | make, find, change and end what a store keeps |
+//! | [`jwt`] | JSON Web Tokens: keys, rules, pairs of tokens, a verifier that needs no store |
 //! | [`authentication`] | who is this: [`Authenticator`] and the ready-made ones |
 //! | [`permission`] | may they: [`Permission`], [`ObjectPermission`], compositions |
 //! | [`Guard`], [`Policy`], [`Route`] | both questions in order, for one route |
@@ -61,15 +62,23 @@
 //!
 //! # Django REST framework
 //!
-//! Names and answers are DRF's where it is safe. [`GuardBuilder::drf`], [`SessionConfig::django`] and
-//! [`TokenConfig::drf`] answer its clients as it does; [`Guard::relaxations`] lists what that costs.
+//! Names and answers are DRF's where it is safe. [`GuardBuilder::drf`], [`SessionConfig::django`], [`TokenConfig::drf`]
+//! and, for simplejwt, [`JwtConfig::simplejwt`] answer its clients as it does; [`Guard::relaxations`] lists what that costs.
 //!
 //! # Crate features
 //!
-//! `argon2`, on by default, hashes passwords with argon2id. Without it [`Users::new_with`] takes a hasher of your own.
+//! | | |
+//! |---|---|
+//! | `argon2`, on by default | hashes passwords with argon2id; without it [`Users::new_with`] takes a hasher of your own |
+//! | `jwt-aws-lc`, on by default | JSON Web Tokens, signed by AWS-LC; it needs a C compiler |
+//! | `jwt-rust-crypto` | JSON Web Tokens, signed by pure Rust; where both are on, AWS-LC signs |
+//!
+//! A feature adds items and changes none.
 
 pub mod authentication;
 pub mod endpoint;
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+pub mod jwt;
 pub mod password;
 pub mod permission;
 pub mod store;
@@ -109,6 +118,8 @@ pub use guard::{
     Pending, Policy, Render, Rendering, Route, Session, SessionError,
 };
 pub use identity::{Grant, Identity, Scheme, Scopes};
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+pub use jwt::{Jwt, JwtConfig, KeyRing, TokenPair};
 pub use password::{PasswordHashers, Verification};
 pub use permission::{
     AllowAny, Decision, HasScope, InGroup, IsAdminUser, IsAuthenticated, IsAuthenticatedOrReadOnly,

@@ -254,7 +254,17 @@ impl<U: User> Users<U> {
             return refused("implausible");
         }
         let taken = self.take_try(credentials, origin).await?;
-        match self.verify(credentials).await? {
+        let (record, verification) = match self.verify(credentials).await {
+            Ok(verified) => verified,
+            Err(outage) => {
+                // No password was looked at: an outage must not lock its victims out when it is over.
+                if let Some(taken) = taken {
+                    taken.give_back().await;
+                }
+                return Err(outage);
+            }
+        };
+        match (record, verification) {
             (Some(record), Verification::Right { upgrade }) => {
                 if let Some(hash) = upgrade {
                     self.upgrade(&record, hash).await;
@@ -353,7 +363,9 @@ impl<U: User> Users<U> {
         self.update(id, change, EventKind::UserDeactivated).await
     }
 
-    /// Ends every session of a user, on every device.
+    /// Ends every session and every JSON Web Token of a user, on every device; opaque tokens go on.
+    ///
+    /// A JSON Web Token on a route that does not load the user lives until it ends.
     ///
     /// # Errors
     ///

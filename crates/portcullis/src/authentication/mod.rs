@@ -7,6 +7,8 @@
 //! 4. An authenticator never writes a response; what a 401 asks for is its [`Challenge`].
 
 mod basic;
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+mod jwt;
 mod remote_user;
 mod session;
 mod token;
@@ -15,6 +17,8 @@ use async_trait::async_trait;
 use http::HeaderName;
 
 pub use basic::BasicAuthenticator;
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+pub use jwt::{JwtAuthenticator, StatelessJwtAuthenticator};
 pub(crate) use remote_user::parse_networks;
 pub use remote_user::{ParseNetworkError, RemoteUserAuthenticator};
 pub use session::SessionAuthenticator;
@@ -111,5 +115,10 @@ pub trait Authenticator<U = Account>: Send + Sync + 'static {
     /// Without it an unsafe request with a session's identity cannot prove its origin, and is answered 503.
     fn sessions(&self) -> Option<&Sessions<U>> {
         None
+    }
+
+    /// Lists what the authenticator does less strictly than it could, for [`Guard::relaxations`](crate::Guard::relaxations).
+    fn relaxations(&self) -> Vec<&'static str> {
+        Vec::new()
     }
 }

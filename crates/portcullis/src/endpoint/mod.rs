@@ -1,11 +1,13 @@
 //! Ready handlers over `Request<Bytes> -> Response<Bytes>`, which an adapter mounts in one line.
 //!
 //! 1. A mechanism makes its own: [`Tokens::endpoints`](crate::Tokens::endpoints),
-//!    [`Sessions::endpoints`](crate::Sessions::endpoints).
+//!    [`Sessions::endpoints`](crate::Sessions::endpoints), [`Jwt::endpoints`](crate::Jwt::endpoints).
 //! 2. No GET changes anything or hands out a credential (CVE-2021-21241).
 //! 3. Bodies are JSON, forms and multipart, at most 64 KiB; field errors are DRF's.
 //! 4. An answer with a credential in it is `no-store` (RFC 6750 section 5.3).
 
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+mod jwt;
 mod session;
 mod token;
 
@@ -222,7 +224,12 @@ impl<U: User> Call<U> {
 
 /// Answers with JSON that no cache may keep.
 pub(crate) fn json(status: StatusCode, value: &Value) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(value.to_string()));
+    answer_json(status, value.to_string())
+}
+
+/// Answers with a text that is JSON already, and that no cache may keep.
+pub(crate) fn answer_json(status: StatusCode, body: impl Into<Bytes>) -> Response<Bytes> {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-use crate::challenge::Challenge;
 use crate::error::{Error, Rejected, whole_seconds};
 use crate::guard::Entry;
 use crate::user::User;
@@ -89,16 +88,22 @@ impl<F: Fn(&Error, StatusCode) -> Rendering + Send + Sync + 'static> Render for 
 
 /// DRF's body: `{"detail": message}`.
 pub(crate) fn detail(message: &str) -> Bytes {
+    detail_and(message, "")
+}
+
+/// The same with further members, in JSON and each with a comma in front.
+pub(crate) fn detail_and(message: &str, members: &str) -> Bytes {
     if message == "Authentication credentials were not provided." {
         return Bytes::from_static(br#"{"detail":"Authentication credentials were not provided."}"#);
     }
     if message.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
-        return [r#"{"detail":""#, message, r#""}"#].concat().into();
+        return [r#"{"detail":""#, message, "\"", members, "}"].concat().into();
     }
-    let mut body = Vec::with_capacity(message.len() + 16);
+    let mut body = Vec::with_capacity(message.len() + members.len() + 16);
     body.extend_from_slice(br#"{"detail":"#);
     // Writing a string to memory cannot fail.
     let _ = serde_json::to_writer(&mut body, message);
+    body.extend_from_slice(members.as_bytes());
     body.push(b'}');
     if message.contains(['\u{2028}', '\u{2029}']) {
         let text = String::from_utf8_lossy(&body);
@@ -107,10 +112,18 @@ pub(crate) fn detail(message: &str) -> Bytes {
     body.into()
 }
 
+/// The body of refused credentials, with the members that simplejwt adds.
+pub(crate) fn refused_body(rejected: &Rejected) -> Bytes {
+    detail_and(rejected.message(), rejected.members())
+}
+
 /// What the answers of one route have in common.
 #[derive(Debug)]
 pub(crate) struct Answers {
-    challenges: Box<[HeaderValue]>,
+    /// The headers of a refusal in JSON.
+    headers: HeaderMap,
+    /// The same with the challenges.
+    challenging: HeaderMap,
     vary: Option<HeaderValue>,
 }
 
@@ -125,10 +138,15 @@ impl Answers {
         headers.sort_unstable_by(|left, right| left.as_str().cmp(right.as_str()));
         headers.dedup();
         let names: Vec<_> = headers.iter().map(HeaderName::as_str).collect();
-        Self {
-            challenges: challenges.map(Challenge::as_header).cloned().collect(),
-            vary: HeaderValue::try_from(names.join(", ")).ok().filter(|vary| !vary.is_empty()),
+        let vary = HeaderValue::try_from(names.join(", ")).ok().filter(|vary| !vary.is_empty());
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, Rendering::json("").content_type);
+        headers.extend(vary.clone().map(|vary| (VARY, vary)));
+        let mut challenging = headers.clone();
+        for challenge in challenges {
+            challenging.append(WWW_AUTHENTICATE, challenge.as_header().clone());
         }
+        Self { headers, challenging, vary }
     }
 
     /// Tells which request headers the answer depends on.
@@ -144,26 +162,26 @@ impl Answers {
 
     /// Turns a refusal into an answer: status, challenges, `Retry-After`, body.
     pub(crate) fn refuse(&self, error: &Error, render: Option<&Arc<dyn Render>>) -> Response<Bytes> {
-        let unchallenged = matches!(error, Error::Rejected(_)) && self.challenges.is_empty();
+        let challenges = self.challenging.contains_key(WWW_AUTHENTICATE);
+        let unchallenged = matches!(error, Error::Rejected(_)) && !challenges;
         let status = if unchallenged { StatusCode::FORBIDDEN } else { error.status() };
         let rendering = match (render, error) {
             (Some(render), _) => render.render(error, status),
+            (None, Error::Rejected(rejected)) => Rendering::json(refused_body(rejected)),
             (None, error) => Rendering::json(detail(&error.message())),
         };
         let mut response = Response::new(rendering.body);
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, rendering.content_type);
-        if status == StatusCode::UNAUTHORIZED {
-            for challenge in &self.challenges {
-                headers.append(WWW_AUTHENTICATE, challenge.clone());
-            }
+        let prepared = if status == StatusCode::UNAUTHORIZED { &self.challenging } else { &self.headers };
+        // Room for what a framework adds, such as the length: a copy as it is would have to grow at once.
+        headers.reserve(prepared.len() + 3);
+        headers.extend(prepared.iter().map(|(name, value)| (name.clone(), value.clone())));
+        if render.is_some() {
+            headers.insert(CONTENT_TYPE, rendering.content_type);
         }
         if let Some(wait) = error.retry_after() {
             headers.insert(RETRY_AFTER, whole_seconds(wait).into());
-        }
-        if let Some(vary) = &self.vary {
-            headers.insert(VARY, vary.clone());
         }
         response
     }

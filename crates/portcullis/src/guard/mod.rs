@@ -21,6 +21,8 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use access::{Access, AnyAccess, Misconfigured};
+#[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
+pub(crate) use answer::refused_body;
 pub use answer::{ChallengePolicy, Render, Rendering};
 pub use builder::{GuardBuilder, GuardError};
 pub use policy::Policy;
@@ -169,7 +171,14 @@ impl<U: User> Guard<U> {
             (self.0.reads_forms_first, "a form body is read before the CSRF header is looked at"),
         ];
         let own = own.into_iter().filter(|(holds, _)| *holds).map(|(_, text)| text);
-        own.chain(self.sessions().into_iter().flat_map(Sessions::relaxations)).collect()
+        let mut all: Vec<_> = own.collect();
+        let theirs = self.0.authenticators.iter().flat_map(|entry| entry.authenticator().relaxations());
+        for text in self.sessions().into_iter().flat_map(Sessions::relaxations).chain(theirs) {
+            if !all.contains(&text) {
+                all.push(text);
+            }
+        }
+        all
     }
 
     pub(crate) fn environment(&self) -> &Environment {

@@ -40,9 +40,11 @@ impl Proxies {
 
     /// Whether a trusted proxy says that the client speaks TLS: one value, which is `https`.
     pub(crate) fn says_https(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> bool {
-        let trusted = !self.0.is_empty() && peer.is_some_and(|peer| self.trusts(peer.to_canonical()));
+        if self.0.is_empty() || !peer.is_some_and(|peer| self.trusts(peer.to_canonical())) {
+            return false;
+        }
         let mut values = headers.get_all(FORWARDED_PROTO).iter();
-        trusted && values.next().is_some_and(|value| value == "https") && values.next().is_none()
+        values.next().is_some_and(|value| value == "https") && values.next().is_none()
     }
 }
 

@@ -321,24 +321,16 @@ impl<U: User> Route<U> {
         identity: &mut Option<Identity<U>>,
         state: &mut SessionState,
     ) -> Result<Admitted<U>, Response<Bytes>> {
+        // Boxed, so that a route without throttles has no room for them.
+        let permitted = if self.0.throttles.is_empty() {
+            let decision = self.0.permission.check(&self.request(parts, peer, identity.as_ref())).await;
+            self.judge(decision, &parts.method, identity.is_some())
+        } else {
+            Box::pin(self.permit_and_count(parts, peer, identity.as_ref())).await
+        };
+        // Described only now: what lives while something waits makes every request larger.
         let head = self.head(parts, peer);
-        let client = head.client();
-        let request = AuthRequest::new(&parts.method, &parts.uri, &parts.headers, identity.as_ref(), client);
-        let verdict = self.0.permission.check(&request);
-        let refused = match verdict.await {
-            Ok(Decision::Allow) => Ok(false),
-            Ok(Decision::NeedsObject) => Ok(self.owes_on(&parts.method)),
-            Ok(Decision::Deny(denial)) => Err(self.refusal(denial, identity.is_some())),
-            Err(outage) => Err(outage.into()),
-        };
-        let refused = match refused {
-            // Boxed, so that a route without throttles has no room for it.
-            Ok(owes) if !self.0.throttles.is_empty() => {
-                Box::pin(self.count(identity.as_ref(), client)).await.map(|()| owes)
-            }
-            refused => refused,
-        };
-        match refused {
+        match permitted {
             Ok(owes) => {
                 let (identity, state) = (identity.take(), std::mem::take(state));
                 let access = Access::new(self.clone(), parts, &head, identity, state, owes);
@@ -349,10 +341,45 @@ impl<U: User> Route<U> {
         }
     }
 
-    /// Counts a request that was permitted, whatever its method; what was refused before is not counted, as in DRF.
-    async fn count(&self, identity: Option<&Identity<U>>, client: Option<IpAddr>) -> Result<(), Error> {
+    /// What the permission of the route decides on.
+    fn request<'a>(
+        &self,
+        parts: &'a Parts,
+        peer: Option<IpAddr>,
+        identity: Option<&'a Identity<U>>,
+    ) -> AuthRequest<'a, U> {
+        let client = self.0.guard.0.proxies.client(peer, &parts.headers);
+        AuthRequest::new(&parts.method, &parts.uri, &parts.headers, identity, client)
+    }
+
+    /// Whether a permitted request owes an object check, or why it was not permitted.
+    fn judge(
+        &self,
+        decision: Result<Decision, Unavailable>,
+        method: &Method,
+        is_known: bool,
+    ) -> Result<bool, Error> {
+        match decision {
+            Ok(Decision::Allow) => Ok(false),
+            Ok(Decision::NeedsObject) => Ok(self.owes_on(method)),
+            Ok(Decision::Deny(denial)) => Err(self.refusal(denial, is_known)),
+            Err(outage) => Err(outage.into()),
+        }
+    }
+
+    /// Counts a request that is permitted, whatever its method; what was refused before is not counted, as in DRF.
+    async fn permit_and_count(
+        &self,
+        parts: &Parts,
+        peer: Option<IpAddr>,
+        identity: Option<&Identity<U>>,
+    ) -> Result<bool, Error> {
+        let request = self.request(parts, peer, identity);
+        let decision = self.0.permission.check(&request).await;
+        let owes = self.judge(decision, &parts.method, identity.is_some())?;
         let (user, now) = (identity.map(|identity| identity.user().id()), self.0.guard.environment().now());
-        throttle::check(&self.0.throttles, user.as_ref(), client, now).await
+        throttle::check(&self.0.throttles, user.as_ref(), request.client(), now).await?;
+        Ok(owes)
     }
 
     fn owes_on(&self, method: &Method) -> bool {

@@ -25,7 +25,7 @@ pub use mixed::Mixed;
 pub use refresh::{RefreshRecord, RefreshState, RefreshStore, Revocation, Rotated, Rotation};
 pub use session::{Committed, SessionChange, SessionRecord, SessionStore, UserBySession};
 pub use token::{TokenRecord, TokenStore, UserByToken};
-pub use user::{Group, LoginRecord, NewUser, UserChange, UserStore};
+pub use user::{Group, LoginRecord, NewUser, NoUsers, UserChange, UserStore};
 
 use crate::error::{Error, Unavailable};
 

@@ -269,3 +269,35 @@ pub trait UserStore<U = Account>: Send + Sync + 'static {
         Err(StoreError::Unsupported("put_group"))
     }
 }
+
+/// A store without users, for a service whose users stand in their tokens.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::authentication::StatelessJwtAuthenticator;
+/// use portcullis::jwt::{JwtConfig, JwtVerifier, KeyRing};
+/// use portcullis::store::NoUsers;
+/// use portcullis::{Account, Guard, Users};
+///
+/// let ring = KeyRing::from_secret("3VqhXkFZ0m4Rr1bYp7sTt9uWwEeJc2Ld")?;
+/// let verifier = JwtVerifier::new(ring, JwtConfig::default())?;
+/// let guard = Guard::<Account>::builder(Users::new(NoUsers))
+///     .authenticate(StatelessJwtAuthenticator::new(verifier))
+///     .build()?;
+/// # let _ = guard;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoUsers;
+
+#[async_trait]
+impl<U: Send + Sync + 'static> UserStore<U> for NoUsers {
+    async fn user(&self, _: &UserId) -> Result<Option<Arc<U>>, StoreError> {
+        Ok(None)
+    }
+
+    async fn login(&self, _: &str) -> Result<Option<LoginRecord<U>>, StoreError> {
+        Ok(None)
+    }
+}

@@ -299,6 +299,17 @@ async fn a_login_that_succeeds_counts_for_nothing() {
 }
 
 #[tokio::test]
+async fn an_outage_costs_no_try() {
+    let world = guarded().await;
+    world.store.cut("login");
+    for _ in 0..30 {
+        assert_eq!(guess(&world, "john", PASSWORD).await.status, 503);
+    }
+    world.store.mend();
+    assert_eq!(guess(&world, "john", PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
 async fn what_is_implausible_costs_no_try_and_runs_no_hash() {
     let world = guarded().await;
     let _ = (world.store.calls(), world.hashes());

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use portcullis::store::{
-    Committed, CounterStore, Group, Limit, LoginRecord, MemoryStore, NewUser, Reserved, SessionChange,
-    SessionRecord, SessionStore, StoreError, TokenRecord, TokenStore, UserBySession, UserByToken, UserChange,
-    UserStore,
+    Committed, CounterStore, Group, Limit, LoginRecord, MemoryStore, NewUser, RefreshRecord, RefreshStore,
+    Reserved, Revocation, Rotated, Rotation, SessionChange, SessionRecord, SessionStore, StoreError,
+    TokenRecord, TokenStore, UserBySession, UserByToken, UserChange, UserStore,
 };
 use portcullis::{Account, Digest, Timestamp, UserId};
 
@@ -170,5 +170,33 @@ impl UserBySession<Account> for Shaky {
         key: &Digest,
     ) -> Result<Option<(SessionRecord, Option<Arc<Account>>)>, StoreError> {
         self.over("user_by_session", self.memory.user_by_session(key)).await
+    }
+}
+
+#[async_trait]
+impl RefreshStore for Shaky {
+    async fn create_refresh(&self, record: RefreshRecord) -> Result<(), StoreError> {
+        self.over("create_refresh", self.memory.create_refresh(record)).await
+    }
+    async fn refresh(&self, id: &Digest) -> Result<Option<RefreshRecord>, StoreError> {
+        self.over("refresh", self.memory.refresh(id)).await
+    }
+    async fn rotate_refresh(&self, rotation: Rotation) -> Result<Rotated, StoreError> {
+        self.over("rotate_refresh", self.memory.rotate_refresh(rotation)).await
+    }
+    async fn revoke_refresh(&self, presented: RefreshRecord, adopts: bool) -> Result<Revocation, StoreError> {
+        self.over("revoke_refresh", self.memory.revoke_refresh(presented, adopts)).await
+    }
+    async fn refresh_of(&self, user: &UserId) -> Result<Vec<RefreshRecord>, StoreError> {
+        self.over("refresh_of", self.memory.refresh_of(user)).await
+    }
+    async fn revoke_refresh_family(&self, user: &UserId, family: &Digest) -> Result<bool, StoreError> {
+        self.over("revoke_refresh_family", self.memory.revoke_refresh_family(user, family)).await
+    }
+    async fn revoke_refresh_all(&self, user: &UserId) -> Result<u64, StoreError> {
+        self.over("revoke_refresh_all", self.memory.revoke_refresh_all(user)).await
+    }
+    async fn purge_refresh(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.over("purge_refresh", self.memory.purge_refresh(now, limit)).await
     }
 }
