@@ -1,14 +1,18 @@
 //! Rows that Portcullis did not write: an outage, never a panic, never somebody let in.
 
+use std::num::NonZeroU32;
+use std::time::Duration;
+
 use crate::common::{File, add_credentials, refresh_of, rotation_of, run, unavailable};
 use portcullis::store::{
-    Group, NewUser, RefreshStore, SessionStore, TokenStore, UserBySession, UserByToken, UserStore,
+    CounterStore, Group, Limit, NewUser, RefreshStore, SessionStore, TokenStore, UserBySession, UserByToken,
+    UserStore,
 };
-use portcullis::{Digest, PasswordHash, UserId};
+use portcullis::{Digest, PasswordHash, Timestamp, UserId};
 use portcullis_sql::SqlStore;
 use sqlx::sqlite::SqliteConnection;
 
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     "portcullis_user",
     "portcullis_group",
     "portcullis_group_codename",
@@ -17,6 +21,7 @@ const TABLES: [&str; 8] = [
     "portcullis_token",
     "portcullis_session",
     "portcullis_refresh",
+    "portcullis_counter",
 ];
 
 /// A user with everything, in tables without types and checks, as somebody with a tool may leave them.
@@ -197,7 +202,7 @@ async fn refresh_tokens_that_portcullis_did_not_write() {
         run(&mut other, &format!("update portcullis_refresh set {plant}")).await;
         unavailable(store.refresh(&key()).await, name);
         let mut rotation = rotation_of(&token, "next");
-        (rotation.adopts, rotation.grace) = (true, std::time::Duration::MAX);
+        (rotation.adopts, rotation.grace) = (true, Duration::MAX);
         unavailable(store.rotate_refresh(rotation).await, name);
         unavailable(store.revoke_refresh(token.clone(), true).await, name);
         let listed = store.refresh_of(&UserId::from(1)).await;
@@ -243,4 +248,31 @@ async fn only_the_exact_number_names_a_user() {
         assert_eq!(user, None, "{id:?}");
         assert_eq!(store.user(&UserId::from(id)).await.unwrap(), None, "{id:?}");
     }
+}
+
+#[tokio::test]
+async fn a_corrupt_counter_is_an_outage_and_grants_nothing() {
+    let file = File::new();
+    let (store, mut other) = without_checks(&file).await;
+    let (now, limit) =
+        (Timestamp::from_seconds(1_700_000_000), Limit::new(NonZeroU32::MAX, Duration::from_secs(60)));
+    let plant = format!(
+        "insert into portcullis_counter (key, state, ends_at) values (x'{}', x'00', 0)",
+        hexadecimal(&key())
+    );
+    run(&mut other, &plant).await;
+    for (name, state) in [
+        ("a state of null", "null"),
+        ("a state that is a number", "12345678"),
+        ("a state of seven bytes", "x'01020304050607'"),
+        ("a state of nine bytes", "x'010203040506070809'"),
+    ] {
+        run(&mut other, &format!("update portcullis_counter set state = {state}")).await;
+        unavailable(store.reserve(&key(), &limit, now).await, name);
+        unavailable(store.give_back(&key(), &limit, now).await, name);
+    }
+}
+
+fn hexadecimal(digest: &Digest) -> String {
+    digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
