@@ -10,10 +10,10 @@ use portcullis::endpoint::Endpoint;
 use portcullis::permission::{
     IsSuperuser, ModelObjectPermissions, ModelPermissions, ModelPermissionsOrAnonReadOnly, PermissionError,
 };
-use portcullis::store::{CounterStore, UserBySession, UserByToken};
+use portcullis::store::{CounterStore, RefreshStore, UserBySession, UserByToken};
 use portcullis::{
-    Account, AllowAny, CsrfConfig, Guard, IsAdminUser, IsAuthenticated, IsAuthenticatedOrReadOnly,
-    Permissions, Scheme, SessionConfig, Sessions, Throttle, TokenConfig, Tokens, Users,
+    Account, AllowAny, CsrfConfig, Guard, IsAdminUser, IsAuthenticated, IsAuthenticatedOrReadOnly, Jwt,
+    JwtConfig, KeyRing, Permissions, Scheme, SessionConfig, Sessions, Throttle, TokenConfig, Tokens, Users,
 };
 use portcullis_axum::{MethodRouter, RouteTable, Router, get, post};
 
@@ -41,7 +41,11 @@ struct Mechanisms {
     users: Users,
     tokens: Tokens,
     sessions: Sessions,
+    jwt: Jwt,
 }
+
+/// The key that the contract names: for tests only. A program of yours reads its own from where it keeps secrets.
+const SIGNING_KEY: &str = "bookshop-test-only-jwt-signing-key-do-not-use-in-production";
 
 /// Puts the application together: the table of its routes, and the service.
 ///
@@ -50,19 +54,22 @@ struct Mechanisms {
 /// What is wrong with a route; there is nothing wrong with these.
 pub fn app<S>(store: &S, books: Arc<dyn BookStore>) -> Result<(RouteTable, axum::Router), Failure>
 where
-    S: UserByToken<Account> + UserBySession<Account> + CounterStore + Clone,
+    S: UserByToken<Account> + UserBySession<Account> + RefreshStore + CounterStore + Clone,
 {
+    let jwt = JwtConfig::simplejwt().with_rotation().with_schemes(["Bearer", "JWT"]);
     let csrf =
         CsrfConfig::django().with_trusted_origins(["https://trusted.example", "https://*.wild.example"]);
     let mechanisms = Mechanisms {
         users: Users::new(store.clone()),
         tokens: Tokens::new(store.clone()).with_config(TokenConfig::drf()),
         sessions: Sessions::new(store.clone(), SessionConfig::django().with_csrf(csrf)),
+        jwt: Jwt::new(KeyRing::from_secret(SIGNING_KEY)?, store.clone())?.with_config(jwt)?,
     };
-    let Mechanisms { users, tokens, sessions } = &mechanisms;
+    let Mechanisms { users, tokens, sessions, jwt } = &mechanisms;
     let guard = Guard::builder(users.clone())
         .authenticate(tokens.authenticator())
         .authenticate(sessions.authenticator())
+        .authenticate(jwt.authenticator())
         .trusted_proxies(["127.0.0.0/8", "10.0.0.0/8", "::1/128"])
         .drf()
         .build()?;
@@ -70,6 +77,7 @@ where
     let router = book_routes(router)?;
     let router = whoami_routes(router, &mechanisms)?;
     let router = session_routes(router, &mechanisms);
+    let router = jwt_routes(router, jwt);
     let router = throttled_route(router, &mechanisms, store)?;
     let router = pages::routes(router, sessions);
     let table = router.table()?;
@@ -103,10 +111,11 @@ fn book_routes(router: Router<Shop>) -> Result<Router<Shop>, PermissionError> {
 
 /// Who am I, by one authenticator or several: the first that knows decides, the first that refuses ends it.
 fn whoami_routes(router: Router<Shop>, mechanisms: &Mechanisms) -> Result<Router<Shop>, Failure> {
-    let Mechanisms { users, tokens, sessions } = mechanisms;
+    let Mechanisms { users, tokens, sessions, jwt } = mechanisms;
     let basic = || users.basic();
     let token = || tokens.authenticator();
     let session = || sessions.authenticator();
+    let pair = || jwt.authenticator();
     let remote = || {
         let header = HeaderName::from_static("x-remote-user");
         let loopback = ["127.0.0.0/8", "::1/128"];
@@ -122,15 +131,25 @@ fn whoami_routes(router: Router<Shop>, mechanisms: &Mechanisms) -> Result<Router
         .route("/api/whoami/token/", routes().authenticate_with(token()))
         .route("/api/whoami/bearer/", routes().authenticate_with(bearer))
         .route("/api/whoami/session/", routes().authenticate_with(session()))
+        .route("/api/whoami/jwt/", routes().authenticate_with(pair()))
+        .route("/api/whoami/jwt-stateless/", routes().authenticate_with(jwt.stateless()))
         .route("/api/whoami/remote/", routes().authenticate_with(remote()?))
         .route("/api/whoami/custom/", routes().authenticate_with(custom()?))
         .route(
             "/api/whoami/multi/",
-            routes().authenticate_with(basic()).authenticate_with(token()).authenticate_with(session()),
+            routes()
+                .authenticate_with(basic())
+                .authenticate_with(token())
+                .authenticate_with(session())
+                .authenticate_with(pair()),
         )
         .route(
             "/api/whoami/multi-session-first/",
-            routes().authenticate_with(session()).authenticate_with(basic()).authenticate_with(token()),
+            routes()
+                .authenticate_with(session())
+                .authenticate_with(basic())
+                .authenticate_with(token())
+                .authenticate_with(pair()),
         )
         .route(
             "/api/whoami/optional/",
@@ -139,13 +158,14 @@ fn whoami_routes(router: Router<Shop>, mechanisms: &Mechanisms) -> Result<Router
                 .authenticate_with(basic())
                 .authenticate_with(token())
                 .authenticate_with(session())
+                .authenticate_with(pair())
                 .authenticate_with(remote()?)
                 .authenticate_with(custom()?),
         ))
 }
 
 fn session_routes(router: Router<Shop>, mechanisms: &Mechanisms) -> Router<Shop> {
-    let Mechanisms { users, tokens, sessions } = mechanisms;
+    let Mechanisms { users, tokens, sessions, .. } = mechanisms;
     let own =
         |routes: MethodRouter<Shop>| routes.authenticate_with(sessions.authenticator()).without_object();
     let obtain = mounted(tokens.obtain_endpoint("/api/login/"));
@@ -168,6 +188,21 @@ fn session_routes(router: Router<Shop>, mechanisms: &Mechanisms) -> Router<Shop>
         .route("/api/session/logout/", own(post(log_out).options(whoami::metadata)))
         .route("/api/session/password/", own(post(session::change_password).options(whoami::metadata)))
         .route("/api/csrf/", get(csrf).options(whoami::metadata).public().without_authenticators())
+}
+
+/// simplejwt's routes.
+fn jwt_routes(router: Router<Shop>, jwt: &Jwt) -> Router<Shop> {
+    let endpoints = [
+        jwt.obtain_endpoint("/api/token/"),
+        jwt.refresh_endpoint("/api/token/refresh/"),
+        jwt.verify_endpoint("/api/token/verify/"),
+        jwt.revoke_endpoint("/api/token/blacklist/"),
+    ];
+    endpoints.into_iter().fold(router, |router, endpoint| {
+        let path = endpoint.path().to_owned();
+        let routes = post(mounted(endpoint)).options(whoami::metadata);
+        router.route(&path, routes.public().without_authenticators())
+    })
 }
 
 /// Three requests a minute for nobody, five for a user.

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use http::{StatusCode, Uri};
+use portcullis::{Identity, Scheme};
 use portcullis_axum::{MaybeAuth, MethodRouter, get};
 use serde::Serialize;
 
@@ -22,9 +23,17 @@ pub fn routes() -> MethodRouter<Shop> {
 
 async fn who(auth: MaybeAuth) -> Json<impl Serialize> {
     Json(Who {
-        user: auth.user().map(|user| user.username.clone()),
+        user: auth.identity().map(called),
         auth: auth.identity().map(|identity| identity.scheme().as_str()),
     })
+}
+
+/// A user made of claims is called as simplejwt calls it.
+fn called(identity: &Identity) -> String {
+    match identity.scheme() {
+        Scheme::JWT_STATELESS => format!("TokenUser {}", identity.user().id),
+        _ => identity.user().username.clone(),
+    }
 }
 
 /// DRF's answer to OPTIONS.
