@@ -17,14 +17,15 @@ use hyper_util::rt::TokioIo;
 use portcullis::endpoint::Endpoint;
 use portcullis::store::{MemoryStore, NewUser, UserStore};
 use portcullis::{
-    Access, Admission, Admitted, Credentials, Environment, Guard, NewToken, Policy, SessionConfig, Sessions,
-    Tokens, TracingSink, Users,
+    Access, Admission, Admitted, Credentials, Environment, Guard, Jwt, KeyRing, NewToken, Policy,
+    SessionConfig, Sessions, Tokens, TracingSink, Users,
 };
 use portcullis_testing::{EventLog, RequestBuilder, request};
 use tracing_subscriber::fmt::MakeWriter;
 
 const PASSWORD: &str = "canary-password-Zx81";
 const NEXT_PASSWORD: &str = "canary-next-password-Qv17";
+const SIGNING_KEY: &str = "canary-signing-key-3VqhXkFZ0m4Rr1bYp7sT";
 
 /// Everything that was printed.
 #[derive(Clone, Default)]
@@ -70,6 +71,7 @@ struct Application {
     users: Users,
     tokens: Tokens,
     sessions: Sessions,
+    jwt: Jwt,
     guard: Guard,
     endpoints: Vec<Endpoint>,
     tape: Tape,
@@ -81,16 +83,19 @@ impl Application {
         let users = Users::new(store.clone()).with_environment(environment.clone());
         let tokens = Tokens::new(store.clone()).with_environment(environment.clone());
         let sessions = Sessions::new(store.clone(), config).with_environment(environment.clone());
+        let jwt = Jwt::new(KeyRing::from_secret(SIGNING_KEY).unwrap(), store.clone()).unwrap();
+        let jwt = jwt.with_environment(environment.clone());
         let guard = Guard::builder(users.clone())
+            .authenticate(jwt.authenticator())
             .authenticate(tokens.authenticator())
             .authenticate(sessions.authenticator())
             .authenticate(users.basic())
             .build()
             .unwrap();
-        let endpoints =
-            tokens.endpoints("/tokens").into_iter().chain(sessions.endpoints("/session")).collect();
+        let endpoints = [tokens.endpoints("/tokens"), sessions.endpoints("/session"), jwt.endpoints("/jwt")];
+        let endpoints = endpoints.into_iter().flatten().collect();
         let tape = tape.clone();
-        Arc::new(Self { store, users, tokens, sessions, guard, endpoints, tape })
+        Arc::new(Self { store, users, tokens, sessions, jwt, guard, endpoints, tape })
     }
 
     /// What an adapter does, with every public type printed on its way.
@@ -206,7 +211,11 @@ async fn no_secret_stands_in_logs_debug_errors_events_or_panics() {
         Environment::default().with_events(Arc::new(TracingSink)),
         Environment::default().with_events(Arc::new(events.clone())),
     ];
-    let mut secrets = vec![("password", PASSWORD.to_owned()), ("new password", NEXT_PASSWORD.to_owned())];
+    let mut secrets = vec![
+        ("password", PASSWORD.to_owned()),
+        ("new password", NEXT_PASSWORD.to_owned()),
+        ("signing key", SIGNING_KEY.to_owned()),
+    ];
     for (config, name, environment) in [
         (SessionConfig::default(), "__Host-session", &sinks[0]),
         (SessionConfig::django(), "sessionid", &sinks[1]),
@@ -236,6 +245,7 @@ async fn visit(application: &Arc<Application>, name: &str, tape: &Tape) -> Vec<(
     tape.print("headers", &format!("{headers:?}").replace(&session, "(the client's own copy)"));
     let (_, _, body) = client.send(request("POST", "/tokens").json(&login)).await;
     let token = member(&body, "token");
+    let pair = visit_jwt(&client, &login, tape).await;
     let (_, headers, body) = client.send(request("GET", "/session/csrf").cookie(name, &session)).await;
     let (masked, secret) = (member(&body, "csrfToken"), cookie(&headers, "csrftoken"));
     let hash = application.store.login("john").await.unwrap().unwrap();
@@ -309,12 +319,47 @@ async fn visit(application: &Arc<Application>, name: &str, tape: &Tape) -> Vec<(
         ("Basic value", encoded),
     ];
     let csrf = secret.map(|secret| ("CSRF secret", secret));
-    secrets.into_iter().chain(csrf).collect()
+    secrets.into_iter().chain(csrf).chain(pair).collect()
+}
+
+/// Obtains, uses, refreshes and replays JSON Web Tokens, and returns them.
+async fn visit_jwt(client: &Client, login: &serde_json::Value, tape: &Tape) -> Vec<(&'static str, String)> {
+    let (_, _, body) = client.send(request("POST", "/jwt").json(login)).await;
+    let (access, refresh) = (member(&body, "access"), member(&body, "refresh"));
+    let exchange = serde_json::json!({ "refresh": refresh });
+    let (_, _, body) = client.send(request("POST", "/jwt/refresh").json(&exchange)).await;
+    let (next_access, next_refresh) = (member(&body, "access"), member(&body, "refresh"));
+    let next = serde_json::json!({ "refresh": next_refresh });
+    let bearer = |token: &str| request("GET", "/").header("authorization", format!("Bearer {token}"));
+    let wrong = serde_json::json!({ "username": "john", "password": NEXT_PASSWORD });
+    for (what, request, status) in [
+        ("an access token", bearer(&access), 200),
+        ("a broken one", bearer(&access[..access.len() - 1]), 401),
+        ("a refresh token in its place", bearer(&next_refresh), 401),
+        ("two of them", bearer(&format!("{access} {next_access}")), 401),
+        ("a panic", request("GET", "/panic").header("authorization", format!("Bearer {access}")), 200),
+        ("a check", request("POST", "/jwt/verify").json(&serde_json::json!({ "token": next_access })), 200),
+        ("a wrong password", request("POST", "/jwt").json(&wrong), 401),
+        ("a body of another type", request("POST", "/jwt/refresh").body("text/plain", next.to_string()), 415),
+        ("a replay", request("POST", "/jwt/refresh").json(&exchange), 401),
+        ("the end of the family", request("POST", "/jwt/refresh").json(&next), 401),
+        ("a revocation too late", request("POST", "/jwt/revoke").json(&next), 401),
+    ] {
+        let (found, _, body) = client.send(request).await;
+        assert_eq!(found, status, "{what}: {body}");
+        tape.print("body", &body);
+    }
+    vec![
+        ("access token", access),
+        ("refresh token", refresh),
+        ("next access token", next_access),
+        ("next refresh token", next_refresh),
+    ]
 }
 
 /// Prints every public type that holds a secret, and the errors of the verbs that were given one.
 async fn print_types(application: &Application, tape: &Tape, token: &str) {
-    let Application { store, users, tokens, sessions, guard, .. } = application;
+    let Application { store, users, tokens, sessions, jwt, guard, .. } = application;
     let hash = store.login("john").await.unwrap().unwrap().password;
     let mut user = NewUser::new("jane");
     user.password.clone_from(&hash);
@@ -324,9 +369,11 @@ async fn print_types(application: &Application, tape: &Tape, token: &str) {
     let secret = portcullis::Secret::from(token);
     let john = users.find_by_name("john").await.unwrap().unwrap();
     let mut text = String::new();
-    write!(text, "{users:?} {tokens:?} {sessions:?} {guard:?} {store:?} {user:?} {change:?} {secret:?} {hash:?} {john:?}").unwrap();
+    write!(text, "{users:?} {tokens:?} {sessions:?} {jwt:?} {guard:?} {store:?} {user:?} {change:?} {secret:?} {hash:?} {john:?}").unwrap();
     write!(text, "{:?} {:?}", Credentials::new("john", PASSWORD), NewToken::default()).unwrap();
     write!(text, "{:?} {:?}", tokens.list(&john.id).await, sessions.list(&john.id).await).unwrap();
+    let pair = jwt.issue(&john).await.unwrap();
+    write!(text, "{pair:?} {:?} {:?}", jwt.list(&john.id).await, jwt.authenticator()).unwrap();
     write!(text, "{:?}", tokens.import(&john.id, &secret, NewToken::default()).await).unwrap();
     write!(text, "{:?} {:?}", users.basic(), tokens.authenticator()).unwrap();
     for error in [
