@@ -7,6 +7,7 @@ use http::{HeaderName, StatusCode};
 use portcullis::permission::{IsAdminUser, IsAuthenticated, IsSuperuser, ModelPermissions, permission_fn};
 use portcullis::{Account, AuthRequest, Decision, Guard, Permissions, RequestHead};
 
+use crate::jwt;
 use crate::server::{Serve, bare, by_hand, core, guarded, nothing, permission};
 use crate::world::{Outcome, World, authorization, cookie, request};
 
@@ -22,6 +23,10 @@ pub struct Case {
     pub ours: Serve,
     /// Serves it as written by hand.
     pub peer: Option<Serve>,
+    /// Serves it in the thinnest code that could be written.
+    pub limit: Option<Serve>,
+    /// Serves it as the base, and checks its signature: what the back end takes depends on the CPU.
+    pub signature: Option<Serve>,
     /// What ours must answer.
     pub status: StatusCode,
     /// What must hold.
@@ -37,14 +42,17 @@ pub struct Target {
     pub allocations: Option<i64>,
     /// At most so much of what the peer adds.
     pub of_peer: Option<f64>,
+    /// At most so much of what the limit adds.
+    pub of_limit: Option<f64>,
 }
 
 impl Target {
-    const fn new(nanoseconds: f64, allocations: i64) -> Self {
-        Self { nanoseconds: Some(nanoseconds), allocations: Some(allocations), of_peer: None }
+    pub(crate) const fn new(nanoseconds: f64, allocations: i64) -> Self {
+        Self { nanoseconds: Some(nanoseconds), allocations: Some(allocations), ..Self::NONE }
     }
 
-    const NONE: Self = Self { nanoseconds: None, allocations: None, of_peer: None };
+    pub(crate) const NONE: Self =
+        Self { nanoseconds: None, allocations: None, of_peer: None, of_limit: None };
 }
 
 impl fmt::Debug for Case {
@@ -54,12 +62,12 @@ impl fmt::Debug for Case {
 }
 
 /// A credential and the guard that reads it.
-struct Row {
-    name: &'static str,
-    credential: Option<(HeaderName, String)>,
-    guard: Guard,
-    status: StatusCode,
-    in_axum: Target,
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) credential: Option<(HeaderName, String)>,
+    pub(crate) guard: Guard,
+    pub(crate) status: StatusCode,
+    pub(crate) in_axum: Target,
 }
 
 /// Makes every case; the first ones serve in axum, then come the core alone and permissions alone.
@@ -79,10 +87,12 @@ pub fn cases() -> Outcome<Vec<Case>> {
             base: bare(),
             ours: guarded(row.guard.clone())?,
             peer: matches!(
-                row.name,
+                row.name.as_str(),
                 "token" | "nothing sent" | "garbage scheme" | "garbage token of 7 KiB" | "unknown token"
             )
             .then(|| by_hand(&world.token)),
+            limit: None,
+            signature: None,
             status: row.status,
             target: row.in_axum,
         });
@@ -95,15 +105,18 @@ pub fn cases() -> Outcome<Vec<Case>> {
             base: nothing(),
             ours: core(&guard)?,
             peer: None,
+            limit: None,
+            signature: None,
             status,
             target: Target::NONE,
         });
     }
     cases.extend(permissions()?);
+    cases.extend(jwt::cases(&world)?);
     Ok(cases)
 }
 
-fn make(credential: &Option<(HeaderName, String)>) -> Request {
+pub(crate) fn make(credential: &Option<(HeaderName, String)>) -> Request {
     request(credential.as_ref().map(|(name, value)| (name.clone(), value.as_str())))
 }
 
@@ -124,8 +137,8 @@ fn rows(world: &World) -> Outcome<Vec<Row>> {
         .authenticate(world.tokens.authenticator())
         .build()?;
     let (ok, refused) = (StatusCode::OK, StatusCode::UNAUTHORIZED);
-    let row = |name, credential, guard: &Guard, status, nanoseconds, allocations| Row {
-        name,
+    let row = |name: &str, credential, guard: &Guard, status, nanoseconds, allocations| Row {
+        name: name.to_owned(),
         credential,
         guard: guard.clone(),
         status,
@@ -177,6 +190,8 @@ fn permissions() -> Outcome<Vec<Case>> {
             base: nothing_decided(),
             ours: permission(permissions, holder(codenames)),
             peer: None,
+            limit: None,
+            signature: None,
             status: StatusCode::OK,
             target: Target::new(50.0, 0),
         });
@@ -185,7 +200,7 @@ fn permissions() -> Outcome<Vec<Case>> {
 }
 
 /// What a permission is measured against: the same head, and nobody asked.
-fn nothing_decided() -> Serve {
+pub(crate) fn nothing_decided() -> Serve {
     Box::new(|request| {
         let (parts, _body) = request.into_parts();
         std::hint::black_box(RequestHead::new(&parts, None));

@@ -1,18 +1,22 @@
 //! What Portcullis costs: time, allocations, instructions, each beside the same request without it.
 //!
 //! 1. A case is a request and three servers of it: nothing but the framework (`base`), ours, and sometimes what a
-//!    careful programmer writes by hand (`peer`). Only differences and ratios within one run are worth reading.
+//!    careful programmer writes by hand (`peer`), or the least that could do it (`limit`). Only differences and ratios within one run are worth reading.
 //! 2. Requests are made before the measurement begins; nothing waits, so no runtime is in the way.
 //! 3. The targets stand beside the cases ([`Target`]); `benches/run` prints both and says which holds.
 
 mod case;
 mod clock;
+mod floor;
+mod jwt;
 mod server;
+mod tokens;
 mod world;
 
 pub use case::{Case, Target, cases};
 pub use clock::{median, process_seconds, thread_seconds};
 pub use server::Serve;
+pub use tokens::{Pairs, pairs};
 pub use world::{Outcome, World};
 
 /// How many requests are made, and then served, in one go.

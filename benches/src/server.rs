@@ -22,7 +22,7 @@ use crate::world::Outcome;
 /// Answers a request at once; the answer is 500 for one that would wait.
 pub type Serve = Box<dyn FnMut(Request) -> StatusCode>;
 
-fn serve(mut router: Router) -> Serve {
+pub(crate) fn serve(mut router: Router) -> Serve {
     Box::new(move |request| {
         let answer: Option<Result<Response, Infallible>> =
             Service::<Request>::call(&mut router, request).now_or_never();

@@ -1,4 +1,5 @@
-//! Measures what waits: password hashing beside the argon2 crate, an SQLite look-up beside the same statement by sqlx.
+//! Measures what waits or signs: password hashing beside the argon2 crate, an SQLite look-up beside the same statement by
+//! sqlx, a pair of tokens beside its two signatures.
 //!
 //! Prints: `name <tab> base us <tab> ours us <tab> ratio <tab> target`, CPU time of all threads, medians of rounds.
 
@@ -10,7 +11,7 @@ use portcullis::{
     Account, Clock, Digest, NewToken, PasswordHashers, Secret, SystemClock, SystemRandom, Tokens, Users,
     Verification,
 };
-use portcullis_benches::{Outcome, median, process_seconds};
+use portcullis_benches::{Outcome, Pairs, median, pairs, process_seconds};
 use portcullis_sql::SqlStore;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
@@ -25,6 +26,10 @@ async fn main() -> Outcome<()> {
     let mut out = stdout().lock();
     let (base, ours) = hashing().await?;
     writeln!(out, "argon2id, 19 MiB, t=2\t{base:.0}\t{ours:.0}\t{:.2}\t1.05", ours / base)?;
+    for pairs in pairs()? {
+        let (base, ours) = measured(&pairs)?;
+        writeln!(out, "{}\t{base:.1}\t{ours:.1}\t{:.2}\t-", pairs.name, ours / base)?;
+    }
     let file = std::env::temp_dir().join(format!("portcullis-bench-{}.db", std::process::id()));
     let measured = look_ups(&format!("sqlite:{}", file.display())).await;
     for end in ["", "-wal", "-shm"] {
@@ -62,6 +67,26 @@ async fn hashing() -> Outcome<(f64, f64)> {
         if round > 0 {
             base.push((middle - start) * 1e6);
             ours.push((process_seconds() - middle) * 1e6);
+        }
+    }
+    Ok((median(&base), median(&ours)))
+}
+
+/// Pairs beside signatures alone.
+fn measured(pairs: &Pairs) -> Outcome<(f64, f64)> {
+    let (mut base, mut ours) = (Vec::new(), Vec::new());
+    for round in 0..=HASHES {
+        let start = process_seconds();
+        for _ in 0..LOOK_UPS {
+            (pairs.base)()?;
+        }
+        let middle = process_seconds();
+        for _ in 0..LOOK_UPS {
+            (pairs.ours)()?;
+        }
+        if round > 0 {
+            base.push((middle - start) * 1e6 / f64::from(LOOK_UPS));
+            ours.push((process_seconds() - middle) * 1e6 / f64::from(LOOK_UPS));
         }
     }
     Ok((median(&base), median(&ours)))

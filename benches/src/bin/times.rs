@@ -1,5 +1,5 @@
-//! Measures every case and prints: `name <tab> base ns <tab> added ns <tab> peer's added ns <tab> at most ns <tab> at most
-//! allocations <tab> at most of the peer`.
+//! Measures every case, or those whose name begins so, and prints, tab after tab: name, base ns, added ns, peer's added ns,
+//! at most ns, at most allocations, at most of the peer, limit's added ns, at most of the limit.
 //!
 //! All cases take part in every round, in rotated order; what is printed are medians of the differences within a round.
 
@@ -15,11 +15,14 @@ struct Times {
     base: Vec<f64>,
     added: Vec<f64>,
     peer: Vec<f64>,
+    limit: Vec<f64>,
 }
 
 fn main() -> Outcome<()> {
     let rounds = std::env::args().nth(1).map_or(Ok(ROUNDS), |rounds| rounds.parse())?;
+    let only = std::env::args().nth(2).unwrap_or_default();
     let mut cases = cases()?;
+    cases.retain(|case| case.name.starts_with(&only));
     let mut times: Vec<_> = cases.iter().map(|_| Times::default()).collect();
     let count = cases.len();
     for round in 0..=rounds {
@@ -31,11 +34,15 @@ fn main() -> Outcome<()> {
     }
     let mut out = stdout().lock();
     for (case, times) in cases.iter().zip(&times) {
-        let peer = if case.peer.is_some() { format!("{:.0}", median(&times.peer)) } else { "-".to_owned() };
-        let Target { nanoseconds, allocations, of_peer } = case.target;
-        let (target, allocations, of_peer) = (show(nanoseconds), show(allocations), show(of_peer));
+        let added = |exists: bool, times: &[f64]| show(exists.then(|| median(times).round()));
+        let (peer, limit) =
+            (added(case.peer.is_some(), &times.peer), added(case.limit.is_some(), &times.limit));
+        let Target { nanoseconds, allocations, of_peer, of_limit } = case.target;
+        let (target, allocations) = (show(nanoseconds), show(allocations));
+        let (of_peer, of_limit) = (show(of_peer), show(of_limit));
         let (base, added) = (median(&times.base), median(&times.added));
-        writeln!(out, "{}\t{base:.0}\t{added:.1}\t{peer}\t{target}\t{allocations}\t{of_peer}", case.name)?;
+        write!(out, "{}\t{base:.0}\t{added:.1}\t{peer}\t{target}\t", case.name)?;
+        writeln!(out, "{allocations}\t{of_peer}\t{limit}\t{of_limit}")?;
     }
     Ok(())
 }
@@ -61,6 +68,9 @@ fn measure(case: &mut Case, times: &mut Times, round: usize) -> Outcome<()> {
     times.added.push(ours - base);
     if let Some(peer) = &mut case.peer {
         times.peer.push(nanoseconds(peer, &case.request) - base);
+    }
+    if let Some(limit) = &mut case.limit {
+        times.limit.push(nanoseconds(limit, &case.request) - base);
     }
     Ok(())
 }
