@@ -4,17 +4,15 @@
 //! 2. `Option<Auth>` does not compile: [`MaybeAuth`] is nobody or somebody, never "could not tell".
 //! 3. [`Authorized`] loads and checks before the body is read, in the order 404, 403, 400 (DRF).
 
-use std::any::Any;
 use std::ops::Deref;
-use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use portcullis::{Access, Account, AnyAccess, Denial, Error, Identity, User};
+use portcullis::{Access, Account, AnyAccess, User};
 
 use crate::reject::Rejection;
 
-/// Somebody; a request of nobody is refused.
+/// Somebody; a request of nobody is refused. It lends [`portcullis::Auth`].
 ///
 /// # Examples
 ///
@@ -27,12 +25,9 @@ use crate::reject::Rejection;
 /// # let _ = whoami;
 /// ```
 #[derive(Debug)]
-pub struct Auth<U: User = Account> {
-    access: Access<U>,
-    identity: Identity<U>,
-}
+pub struct Auth<U: User = Account>(portcullis::Auth<U>);
 
-/// Somebody or nobody, for routes that let both in.
+/// Somebody or nobody, for routes that let both in. It lends [`portcullis::MaybeAuth`].
 ///
 /// # Examples
 ///
@@ -50,7 +45,7 @@ pub struct Auth<U: User = Account> {
 ///
 /// Nobody means that nothing was sent. A bad credential, and a store that does not answer, are refused before.
 #[derive(Debug)]
-pub struct MaybeAuth<U: User = Account>(Access<U>);
+pub struct MaybeAuth<U: User = Account>(portcullis::MaybeAuth<U>);
 
 /// The session of the request: [`portcullis::Session`], which it lends.
 ///
@@ -104,6 +99,11 @@ pub struct Authorized<T>(pub T);
 /// }
 /// # let _ = read;
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an object that `Authorized` can load",
+    label = "not a `LoadObject<{S}>`",
+    note = "implement `LoadObject<{S}>`: it says how the object is found from the head of a request"
+)]
 pub trait LoadObject<S>: Sized + Send + Sync + 'static {
     /// Loads the object; `None` answers 404 as DRF does.
     ///
@@ -117,97 +117,25 @@ pub trait LoadObject<S>: Sized + Send + Sync + 'static {
     fn load(parts: &mut Parts, state: &S) -> impl Future<Output = Result<Option<Self>, Rejection>> + Send;
 }
 
-impl<U: User> Auth<U> {
-    /// Returns the user.
-    #[must_use]
-    pub const fn user(&self) -> &Arc<U> {
-        self.identity.user()
-    }
+macro_rules! lends {
+    ($($name:ident),*) => {
+        $(impl<U: User> Deref for $name<U> {
+            type Target = portcullis::$name<U>;
 
-    /// Returns the user and how we know.
-    #[must_use]
-    pub const fn identity(&self) -> &Identity<U> {
-        &self.identity
-    }
-
-    /// Checks the route's own permission on an object; what the route owes is paid when it allows.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Denied`] when it refuses; [`Error::Unavailable`] when it cannot tell.
-    pub async fn check_object<T: Any + Send + Sync>(&self, object: &T) -> Result<(), Error> {
-        self.access.check_object(object).await
-    }
-
-    /// Asks the route's own permission about an object without owing or paying anything; for lists.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unavailable`] when it cannot tell.
-    pub async fn allows<T: Any + Send + Sync>(&self, object: &T) -> Result<bool, Error> {
-        self.access.allows(object).await
-    }
-
-    /// Lends everything that the guard knows of the request.
-    #[must_use]
-    pub const fn access(&self) -> &Access<U> {
-        &self.access
-    }
+            fn deref(&self) -> &Self::Target {
+                &self.0
+            }
+        })*
+    };
 }
 
-impl<U: User> MaybeAuth<U> {
-    /// Returns the user; `None` for nobody.
-    #[must_use]
-    pub fn user(&self) -> Option<&Arc<U>> {
-        self.identity().map(Identity::user)
-    }
-
-    /// Returns the user and how we know; `None` for nobody.
-    #[must_use]
-    pub fn identity(&self) -> Option<&Identity<U>> {
-        self.0.identity()
-    }
-
-    /// Checks the route's own permission on an object; what the route owes is paid when it allows.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Rejected`] or [`Error::Denied`] when it refuses; [`Error::Unavailable`] when it cannot tell.
-    pub async fn check_object<T: Any + Send + Sync>(&self, object: &T) -> Result<(), Error> {
-        self.0.check_object(object).await
-    }
-
-    /// Asks the route's own permission about an object without owing or paying anything; for lists.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unavailable`] when it cannot tell.
-    pub async fn allows<T: Any + Send + Sync>(&self, object: &T) -> Result<bool, Error> {
-        self.0.allows(object).await
-    }
-
-    /// Lends everything that the guard knows of the request.
-    #[must_use]
-    pub const fn access(&self) -> &Access<U> {
-        &self.0
-    }
-}
-
-impl<U: User> Deref for Session<U> {
-    type Target = portcullis::Session<U>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
-}
+lends!(Auth, MaybeAuth, Session);
 
 impl<S: Send + Sync, U: User> FromRequestParts<S> for Auth<U> {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
-        let access = Access::of(&parts.extensions)?;
-        let identity = access.require_identity()?.clone();
-        Ok(Self { access, identity })
+        Ok(Self(portcullis::Auth::of(&parts.extensions)?))
     }
 }
 
@@ -215,7 +143,7 @@ impl<S: Send + Sync, U: User> FromRequestParts<S> for MaybeAuth<U> {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
-        Ok(Self(Access::of(&parts.extensions)?))
+        Ok(Self(portcullis::MaybeAuth::of(&parts.extensions)?))
     }
 }
 
@@ -233,8 +161,7 @@ impl<S: Send + Sync, T: LoadObject<S>> FromRequestParts<S> for Authorized<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let access = AnyAccess::of(&parts.extensions)?;
-        let object = T::load(parts, state).await?.ok_or_else(|| Denial::default().hide())?;
-        access.check_object(&object).await?;
-        Ok(Self(object))
+        let loaded = T::load(parts, state).await?;
+        Ok(Self(access.authorize(loaded).await?))
     }
 }

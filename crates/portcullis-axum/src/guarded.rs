@@ -2,7 +2,8 @@
 //!
 //! 1. The guard wraps the handler that axum has matched, so that policy and route come from one match
 //!    (CVE-2022-22978, CVE-2016-5007: two matchers that disagree let somebody through).
-//! 2. Permissions see the full original URI, whatever an outer router has taken off it (CVE-2026-22753).
+//! 2. Permissions see the full original URI, whatever an outer router has taken off it, and a rewritten one where
+//!    something has rewritten it (CVE-2026-22753).
 //! 3. A form body that was read to prove its origin reaches the handler byte for byte; other bodies are not touched.
 //! 4. Session data is saved when the handler has answered; one that panics or is dropped saves nothing.
 
@@ -16,7 +17,7 @@ use axum::handler::Handler;
 use axum::response::Response;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, StatusCode, Uri, header};
+use http::{Uri, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use portcullis::endpoint::Endpoint;
 use portcullis::{Admission, Admitted, Pending, Route, User};
@@ -158,9 +159,13 @@ async fn admit_form<U: User>(
 }
 
 /// Puts the URI back that arrived, and returns what an outer router had left of it.
+///
+/// A URI that a layer within an outer router has rewritten stays: it is the one that was routed (CVE-2026-22753).
 fn restore_uri(parts: &mut Parts) -> Option<Box<Uri>> {
     let OriginalUri(original) = parts.extensions.get()?;
-    if *original == parts.uri {
+    let routed = parts.uri.path();
+    let is_left = routed == "/" || original.path().ends_with(routed);
+    if *original == parts.uri || !is_left {
         return None;
     }
     Some(Box::new(std::mem::replace(&mut parts.uri, original.clone())))
@@ -174,25 +179,8 @@ async fn collect<U: User>(body: Body, limit: usize) -> Result<Bytes, Response<By
     match Limited::new(body, limit).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Pending::<U>::too_large()),
-        Err(_) => Err(detail(StatusCode::BAD_REQUEST, "The request body could not be read.")),
+        Err(_) => Err(Pending::<U>::unreadable()),
     }
-}
-
-/// Answers in the form of DRF; the message must not need escapes.
-fn detail(status: StatusCode, message: &str) -> Response<Bytes> {
-    let mut response = Response::new(format!(r#"{{"detail":"{message}"}}"#).into());
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
-
-/// Answers a method that a route does not have (DRF `MethodNotAllowed`).
-pub(crate) fn method_not_allowed(request: &Request, allow: HeaderValue) -> Response {
-    // A method is a token (RFC 9110 section 9.1): it has no quotes and no backslashes.
-    let message = format!(r#"Method \"{}\" not allowed."#, request.method());
-    let mut response = detail(StatusCode::METHOD_NOT_ALLOWED, &message).map(Body::from);
-    response.headers_mut().insert(header::ALLOW, allow);
-    response
 }
 
 /// Takes the `Allow` off a refusal that axum has put there: it tells strangers which methods there are.

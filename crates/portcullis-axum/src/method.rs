@@ -1,5 +1,7 @@
 //! The methods of one route and what they ask.
 //!
+//! What they do is in [`portcullis::routing`].
+//!
 //! 1. A policy holds for all methods of the route, also for those that it does not have (401 comes before 405).
 //! 2. GET answers HEAD (RFC 9110 section 9.3.2) under the same policy; OPTIONS is a method like any other.
 //! 3. A word about the policy comes after the last method. `get(a).public().post(b)` would read as if `b` were not
@@ -10,16 +12,18 @@ use std::fmt;
 use axum::handler::Handler;
 use axum::routing::{self, MethodFilter};
 use http::Method;
-use portcullis::authentication::Authenticator;
-use portcullis::permission::IntoPermission;
-use portcullis::{Account, Policy, Route, Throttle, User};
+use portcullis::endpoint::Endpoint;
+use portcullis::routing::{Entry, Methods};
+use portcullis::{Account, Policy, Route, User};
 
-use crate::guarded::Guarded;
+use crate::guarded::{Guarded, Mounted};
+
+type Make<S, U> = dyn FnOnce(Option<MethodFilter>, Route<U>) -> routing::MethodRouter<S> + Send;
 
 /// Makes the axum side of one method, as soon as its route is known.
-pub(crate) type Mount<S, U> = Box<dyn FnOnce(Route<U>) -> routing::MethodRouter<S> + Send>;
+pub(crate) struct Mount<S, U>(Box<Make<S, U>>);
 
-/// Handlers by method, and the policy of them all.
+/// Handlers by method, and the policy of them all; the default has none yet.
 ///
 /// # Examples
 ///
@@ -33,59 +37,58 @@ pub(crate) type Mount<S, U> = Box<dyn FnOnce(Route<U>) -> routing::MethodRouter<
 /// # let _ = reports;
 /// ```
 #[must_use = "a method router does nothing before it is given to `Router::route`"]
-pub struct MethodRouter<S = (), U = Account> {
-    pub(crate) entries: Vec<Entry<S, U>>,
-    pub(crate) policy: Policy<U>,
-    /// A policy was spoken of, and a method came after it.
-    pub(crate) late: bool,
-    spoken: bool,
+pub struct MethodRouter<S = (), U = Account>(pub(crate) Methods<Mount<S, U>, U>);
+
+impl<S, U: User> Default for MethodRouter<S, U> {
+    fn default() -> Self {
+        Self(Methods::none())
+    }
 }
 
-/// One handler; `None` answers every method that has no handler of its own.
-pub(crate) struct Entry<S, U> {
-    pub(crate) method: Option<Method>,
-    pub(crate) mount: Mount<S, U>,
-}
-
-impl<S, U> fmt::Debug for MethodRouter<S, U> {
+impl<S, U: User> fmt::Debug for MethodRouter<S, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let methods: Vec<_> = self.entries.iter().map(Entry::name).collect();
+        let methods: Vec<_> = self.0.entries().iter().map(Entry::name).collect();
         f.debug_struct("MethodRouter").field("methods", &methods).finish_non_exhaustive()
     }
 }
 
-impl<S, U> Entry<S, U> {
-    /// Names the method; `*` for all others.
-    pub(crate) fn name(&self) -> &str {
-        self.method.as_ref().map_or("*", Method::as_str)
-    }
-}
-
-impl<S, U> Entry<S, U>
+impl<S, U> Mount<S, U>
 where
     S: Clone + Send + Sync + 'static,
     U: User,
 {
-    pub(crate) fn new<H, T>(method: Option<Method>, handler: H) -> Self
+    pub(crate) fn new<H, T>(handler: H) -> Self
     where
         H: Handler<T, S>,
         T: 'static,
     {
-        let filter = method.clone().and_then(|method| MethodFilter::try_from(method).ok());
-        let mount: Mount<S, U> = Box::new(move |route| {
+        Self(Box::new(move |filter, route| {
             let guarded = Guarded::new(route, handler);
             match filter {
                 Some(filter) => routing::on(filter, guarded),
                 None => routing::any(guarded),
             }
-        });
-        Self { method, mount }
+        }))
     }
 
-    /// Tells whether axum can tell the method from others.
-    pub(crate) fn is_routable(&self) -> bool {
-        self.method.clone().is_none_or(|method| MethodFilter::try_from(method).is_ok())
+    pub(crate) fn at(self, method: Option<Method>, route: Route<U>) -> routing::MethodRouter<S> {
+        (self.0)(method.and_then(|method| MethodFilter::try_from(method).ok()), route)
     }
+}
+
+impl<S, U> From<Endpoint<U>> for Mount<S, U>
+where
+    S: Clone + Send + Sync + 'static,
+    U: User,
+{
+    fn from(endpoint: Endpoint<U>) -> Self {
+        Self::new(Mounted(endpoint))
+    }
+}
+
+/// Tells whether axum can tell a method from others.
+pub(crate) fn is_routable(method: &Method) -> bool {
+    MethodFilter::try_from(method.clone()).is_ok()
 }
 
 macro_rules! methods {
@@ -122,15 +125,7 @@ macro_rules! methods {
     };
 }
 
-methods! {
-    get GET "GET and HEAD",
-    post POST "POST",
-    put PUT "PUT",
-    patch PATCH "PATCH",
-    delete DELETE "DELETE",
-    head HEAD "HEAD apart from GET",
-    options OPTIONS "OPTIONS"
-}
+portcullis::method_words!(methods);
 
 /// Answers one method with a handler; see [`MethodRouter`].
 pub fn on<H, T, S, U>(method: Method, handler: H) -> MethodRouter<S, U>
@@ -140,7 +135,7 @@ where
     S: Clone + Send + Sync + 'static,
     U: User,
 {
-    MethodRouter::with(Entry::new(Some(method), handler), Policy::default())
+    MethodRouter(Methods::on(method, Mount::new(handler)))
 }
 
 /// Answers every method with a handler, also invented ones; methods chained to it go first. See [`MethodRouter`].
@@ -151,7 +146,7 @@ where
     S: Clone + Send + Sync + 'static,
     U: User,
 {
-    MethodRouter::with(Entry::new(None, handler), Policy::default())
+    MethodRouter(Methods::any(Mount::new(handler)))
 }
 
 impl<S, U> MethodRouter<S, U>
@@ -159,68 +154,18 @@ where
     S: Clone + Send + Sync + 'static,
     U: User,
 {
-    pub(crate) fn with(entry: Entry<S, U>, policy: Policy<U>) -> Self {
-        Self { entries: vec![entry], policy, late: false, spoken: false }
-    }
-
     /// Answers one more method; see [`MethodRouter`].
-    pub fn on<H, T>(mut self, method: Method, handler: H) -> Self
+    pub fn on<H, T>(self, method: Method, handler: H) -> Self
     where
         H: Handler<T, S>,
         T: 'static,
     {
-        self.late |= self.spoken;
-        self.entries.push(Entry::new(Some(method), handler));
-        self
+        Self(self.0.and(method, Mount::new(handler)))
     }
 
-    /// Asks for a permission instead of the default; see [`MethodRouter`].
-    pub fn require<M>(self, permission: impl IntoPermission<U, M>) -> Self {
-        self.say(|policy| policy.require(permission))
-    }
-
-    /// Lets everybody in. A credential that is sent must be good all the same.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use portcullis_axum::{MethodRouter, get};
-    ///
-    /// let health: MethodRouter = get(|| async { "ok" }).public();
-    /// # let _ = health;
-    /// ```
-    pub fn public(self) -> Self {
-        self.say(Policy::public)
-    }
-
-    /// Asks this authenticator instead of the guard's; called again, this one after the earlier ones.
-    pub fn authenticate_with(self, authenticator: impl Authenticator<U>) -> Self {
-        self.say(|policy| policy.authenticate_with(authenticator))
-    }
-
-    /// Asks no authenticator at all: nothing that is sent can be refused.
-    pub fn without_authenticators(self) -> Self {
-        self.say(Policy::without_authenticators)
-    }
-
-    /// Asks this throttle instead of the guard's; called again, this one as well as the earlier ones.
-    ///
-    /// A method that the route does not have counts, too (DRF: 405 comes after the throttles).
-    pub fn throttle(self, throttle: Throttle) -> Self {
-        self.say(|policy| policy.throttle(throttle))
-    }
-
-    /// Counts nobody, whatever the guard does.
-    pub fn without_throttles(self) -> Self {
-        self.say(Policy::without_throttles)
-    }
-
-    /// Says that the route has no object to check, so that its answers owe no check: a list, a creation.
-    pub fn without_object(self) -> Self {
-        self.say(Policy::without_object)
-    }
+    portcullis::policy_words!(say);
 
     fn say(self, word: impl FnOnce(Policy<U>) -> Policy<U>) -> Self {
-        Self { policy: word(self.policy), spoken: true, ..self }
+        Self(self.0.say(word))
     }
 }

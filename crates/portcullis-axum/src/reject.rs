@@ -2,10 +2,6 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use portcullis::{
-    Account, Admitted, Denial, Error, Misconfigured, Rejected, SessionError, Throttled, Unavailable,
-};
-
 /// A refusal on its way out of an extractor or a handler.
 ///
 /// # Examples
@@ -27,52 +23,25 @@ use portcullis::{
 ///
 /// Status and challenges are the route's own, added when the answer leaves the guard.
 #[derive(Debug)]
-pub struct Rejection(Kind);
-
-#[derive(Debug)]
-enum Kind {
-    Error(Error),
-    Misconfigured(Misconfigured),
-    Answer(Box<Response>),
-}
+pub struct Rejection(portcullis::Rejection<Body>);
 
 impl Rejection {
     /// Refuses with an answer of the application's own, such as a 404 with another body or the rejection of another
     /// extractor.
     #[must_use]
     pub fn answer(answer: impl IntoResponse) -> Self {
-        Self(Kind::Answer(Box::new(answer.into_response())))
+        Self(portcullis::Rejection::answer(answer.into_response()))
     }
 }
 
-impl From<Misconfigured> for Rejection {
-    fn from(error: Misconfigured) -> Self {
-        Self(Kind::Misconfigured(error))
+impl<E: Into<portcullis::Rejection<Body>>> From<E> for Rejection {
+    fn from(error: E) -> Self {
+        Self(error.into())
     }
 }
-
-macro_rules! from_errors {
-    ($($error:ty),*) => {
-        $(impl From<$error> for Rejection {
-            fn from(error: $error) -> Self {
-                Self(Kind::Error(error.into()))
-            }
-        })*
-    };
-}
-
-from_errors!(Error, Rejected, Denial, Throttled, Unavailable, SessionError);
 
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        match self.0 {
-            Kind::Error(error) => {
-                let mut response = error.status().into_response();
-                Admitted::<Account>::attach(error, &mut response);
-                response
-            }
-            Kind::Misconfigured(error) => error.into_response().map(Body::from),
-            Kind::Answer(answer) => *answer,
-        }
+        self.0.into_response()
     }
 }

@@ -206,6 +206,25 @@ async fn a_permission_sees_the_full_path_whatever_was_nested() {
 }
 
 #[tokio::test]
+async fn a_permission_sees_the_path_to_which_an_outer_router_has_rewritten() {
+    let world = World::new().await;
+    let by_path = permission_fn(|request: &AuthRequest<'_>| {
+        let is_staff = request.user().is_some_and(|user| user.is_staff);
+        Decision::allow_if(!request.uri().path().starts_with("/admin") || is_staff)
+    });
+    let app = world.router().require(by_path).route("/admin/x", get(ok)).into_router(()).unwrap();
+    let rewrite = |mut request: Request| {
+        *request.uri_mut() = http::Uri::from_static("/admin/x?a=b");
+        request
+    };
+    let outer = axum::Router::new().fallback_service(tower::ServiceExt::<Request>::map_request(app, rewrite));
+    for path in ["/public", "/admin/x", "/"] {
+        assert_eq!(send(&outer, with_token("GET", path, &world.john)).await.status, 403, "{path}");
+        assert_eq!(send(&outer, with_token("GET", path, &world.mary)).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_public_route_refuses_a_bad_credential() {
     let world = World::new().await;
     let app = world.router().route("/open", get(ok).require(AllowAny)).into_router(()).unwrap();

@@ -52,8 +52,9 @@
 //! | [`permission`] | may they: [`Permission`], [`ObjectPermission`], compositions |
 //! | [`Guard`], [`Policy`], [`Route`] | both questions in order, for one route |
 //! | [`Throttle`], [`Attempts`] | how often somebody may ask, and try to log in |
-//! | [`Access`], [`Session`] | what a handler may know and do |
+//! | [`Auth`], [`MaybeAuth`], [`Session`], [`Access`] | what a handler may know and do |
 //! | [`endpoint`] | login, logout, tokens and the rest, ready to be mounted |
+//! | [`routing`] | what the routers of all adapters share; for who writes one |
 //! | [`store`] | what a database must do: one trait for users, tokens, sessions, refresh tokens each |
 //! | [`password`] | hashers, and the threads that pay for them |
 //! | [`Error`] | 401, 403, 429 or 503, which never turn into one another |
@@ -81,6 +82,7 @@ pub mod endpoint;
 pub mod jwt;
 pub mod password;
 pub mod permission;
+pub mod routing;
 pub mod store;
 
 mod body;
@@ -114,8 +116,8 @@ pub use environment::Environment;
 pub use error::{Denial, Error, Rejected, Throttled, Unavailable};
 pub use event::{Event, EventKind, EventSink, Origin, TracingSink};
 pub use guard::{
-    Access, Admission, Admitted, AnyAccess, ChallengePolicy, Guard, GuardBuilder, GuardError, Misconfigured,
-    Pending, Policy, Render, Rendering, Route, Session, SessionError,
+    Access, Admission, Admitted, AnyAccess, Auth, ChallengePolicy, Guard, GuardBuilder, GuardError,
+    MaybeAuth, Misconfigured, Pending, Policy, Rejection, Render, Rendering, Route, Session, SessionError,
 };
 pub use identity::{Grant, Identity, Scheme, Scopes};
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]

@@ -143,6 +143,11 @@ impl<'de> Deserialize<'de> for UserId {
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a user",
+    label = "not a `User`",
+    note = "implement `portcullis::User` for the type of your users; without one of your own it is `Account`"
+)]
 pub trait User: Send + Sync + 'static {
     /// Returns the id that tokens and sessions refer to.
     fn id(&self) -> UserId;

@@ -15,12 +15,10 @@ use std::fmt;
 use axum::handler::Handler;
 use portcullis::endpoint::{Endpoint, Endpoints};
 use portcullis::permission::IntoPermission;
-use portcullis::{Account, Guard, Policy, Route, Throttle, User};
+use portcullis::routing::{RouteError, RouteRow, RouteTable, Routes, below, fix};
+use portcullis::{Account, Guard, Policy, User};
 
-use crate::error::RouteError;
-use crate::guarded::Mounted;
-use crate::method::{Entry, MethodRouter};
-use crate::table::{RouteRow, RouteTable};
+use crate::method::{MethodRouter, Mount};
 
 /// Routes requests to handlers, each behind the guard.
 ///
@@ -55,21 +53,8 @@ use crate::table::{RouteRow, RouteTable};
 /// know who asks goes on a handler (`get(handler.layer(..))`).
 #[must_use = "a router does nothing before `into_router`"]
 pub struct Router<S = (), U = Account> {
-    guard: Guard<U>,
-    default: Policy<U>,
-    routes: Vec<Registered<S, U>>,
+    routes: Routes<Mount<S, U>, U>,
     foreign: Vec<Foreign<S, U>>,
-    fallback: Option<Entry<S, U>>,
-    misplaced_fallback: bool,
-}
-
-/// One call of `route`.
-struct Registered<S, U> {
-    path: String,
-    guard: Guard<U>,
-    /// The default of the routers that it came through.
-    default: Policy<U>,
-    methods: MethodRouter<S, U>,
 }
 
 /// A router of axum's with what is asked in front of it; nothing for a public one.
@@ -82,14 +67,20 @@ struct Foreign<S, U> {
 /// What can be merged into a [`Router`]: another one, and the endpoints of a mechanism.
 ///
 /// See [`Router`] for an example.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be merged into this router",
+    label = "neither a Portcullis router nor endpoints, of the same state and users",
+    note = "a router of axum enters by a visible word: `.merge_guarded(router, permission)`, or `.merge_public(router)` with nothing in front of it",
+    note = "the state here is `{S}`, the users are `{U}`"
+)]
 pub trait Merge<S, U> {
     /// Adds everything to a router.
     fn merge_into(self, router: Router<S, U>) -> Router<S, U>;
 }
 
-impl<S, U> fmt::Debug for Router<S, U> {
+impl<S, U: User> fmt::Debug for Router<S, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let paths: Vec<_> = self.routes.iter().map(|route| &route.path).collect();
+        let paths: Vec<_> = self.routes.paths().collect();
         f.debug_struct("Router").field("paths", &paths).finish_non_exhaustive()
     }
 }
@@ -101,14 +92,7 @@ where
 {
     /// Begins without routes; see [`Router`].
     pub fn new(guard: Guard<U>) -> Self {
-        Self {
-            guard,
-            default: Policy::default(),
-            routes: Vec::new(),
-            foreign: Vec::new(),
-            fallback: None,
-            misplaced_fallback: false,
-        }
+        Self { routes: Routes::new(guard), foreign: Vec::new() }
     }
 
     /// Routes a path in axum's notation; a second call for one path adds methods with a policy of their own.
@@ -126,10 +110,8 @@ where
     /// # let _ = books;
     /// # Ok::<(), portcullis_axum::portcullis::GuardError>(())
     /// ```
-    pub fn route(mut self, path: &str, methods: MethodRouter<S, U>) -> Self {
-        let guard = self.guard.clone();
-        self.routes.push(Registered { path: path.to_owned(), guard, default: Policy::default(), methods });
-        self
+    pub fn route(self, path: &str, methods: MethodRouter<S, U>) -> Self {
+        Self { routes: self.routes.route(path, methods.0), ..self }
     }
 
     /// Adds another router's routes, or the endpoints of a mechanism; see [`Router`].
@@ -139,14 +121,12 @@ where
 
     /// Adds another router's routes below a prefix; see [`Router`].
     pub fn nest(self, prefix: &str, mut other: Self) -> Self {
-        for route in &mut other.routes {
-            route.path = below(prefix, &route.path);
-        }
+        let default = other.routes.default_policy().clone();
         for foreign in &mut other.foreign {
             foreign.prefix = below(prefix, &foreign.prefix);
         }
-        other.misplaced_fallback |= other.fallback.is_some();
-        self.merge(other)
+        let (routes, foreign) = (self.routes.nest(prefix, other.routes), other.foreign);
+        Self { routes, ..self }.with_foreign(foreign, &default)
     }
 
     /// Adds a router of axum's that is guarded by itself, or not at all; its own fallback is replaced.
@@ -179,36 +159,33 @@ where
         router: axum::Router<S>,
         permission: impl IntoPermission<U, M>,
     ) -> Self {
-        let policy = Some((self.guard.clone(), Policy::default().require(permission)));
+        let policy = Some((self.routes.guard().clone(), Policy::default().require(permission)));
         self.foreign.push(Foreign { prefix: String::new(), router, policy });
         self
     }
 
     /// Answers unknown paths with a handler, behind the default permission; without one they are 404.
-    pub fn fallback<H, T>(mut self, handler: H) -> Self
+    pub fn fallback<H, T>(self, handler: H) -> Self
     where
         H: Handler<T, S>,
         T: 'static,
     {
-        self.misplaced_fallback |= self.fallback.is_some();
-        self.fallback = Some(Entry::new(None, handler));
+        Self { routes: self.routes.fallback(Mount::new(handler)), ..self }
+    }
+
+    portcullis::policy_words!(say_by_default);
+
+    /// Changes what routes of this router ask that say nothing.
+    fn say_by_default(self, word: impl FnOnce(Policy<U>) -> Policy<U>) -> Self {
+        Self { routes: self.routes.say_by_default(word), ..self }
+    }
+
+    fn with_foreign(mut self, foreign: Vec<Foreign<S, U>>, default: &Policy<U>) -> Self {
+        for mut foreign in foreign {
+            foreign.policy = foreign.policy.map(|(guard, policy)| (guard, policy.or(default)));
+            self.foreign.push(foreign);
+        }
         self
-    }
-
-    /// Asks for a permission wherever a route of this router says nothing, instead of the guard's default.
-    pub fn require<M>(self, permission: impl IntoPermission<U, M>) -> Self {
-        Self { default: self.default.require(permission), ..self }
-    }
-
-    /// Asks this throttle wherever a route of this router says nothing, instead of the guard's; called again, this one as
-    /// well as the earlier ones.
-    pub fn throttle(self, throttle: Throttle) -> Self {
-        Self { default: self.default.throttle(throttle), ..self }
-    }
-
-    /// Counts nobody wherever a route of this router says nothing, whatever the guard does.
-    pub fn without_throttles(self) -> Self {
-        Self { default: self.default.without_throttles(), ..self }
     }
 
     /// Lists what every route asks.
@@ -218,41 +195,13 @@ where
     /// [`RouteError`] as [`Router::into_router`].
     pub fn table(&self) -> Result<RouteTable, RouteError> {
         self.check()?;
-        let mut rows = Vec::new();
-        for Registered { path, guard, methods, default } in &self.routes {
-            let route = fix(guard, &methods.policy.clone().or(default).or(&self.default), path)?;
-            rows.extend(methods.entries.iter().map(|entry| row(entry.name(), path, &route)));
-        }
-        for Foreign { prefix, policy, .. } in &self.foreign {
+        let foreign = self.foreign.iter().map(|Foreign { prefix, policy, .. }| {
             let path = format!("{prefix}*");
-            rows.push(match policy {
-                Some((guard, policy)) => {
-                    row("*", &path, &fix(guard, &policy.clone().or(&self.default), &path)?)
-                }
-                None => RouteRow::new("*", &path, Vec::new(), "public".to_owned()),
-            });
-        }
-        if self.fallback.is_some() {
-            rows.push(row("*", "*", &fix(&self.guard, &self.default, "*")?));
-        }
-        Ok(RouteTable::new(rows))
-    }
-}
-
-fn row<U: User>(method: &str, path: &str, route: &Route<U>) -> RouteRow {
-    RouteRow::new(method, path, route.authenticators().collect(), route.permission().describe())
-}
-
-fn fix<U: User>(guard: &Guard<U>, policy: &Policy<U>, path: &str) -> Result<Route<U>, RouteError> {
-    guard.route(policy).map_err(|source| RouteError::Policy { path: path.to_owned(), source })
-}
-
-/// Puts a path behind a prefix, as axum's `nest` does: `/` is the prefix itself.
-fn below(prefix: &str, path: &str) -> String {
-    match (prefix.strip_suffix('/'), path) {
-        (Some(prefix), path) => format!("{prefix}{path}"),
-        (None, "/") => prefix.to_owned(),
-        (None, path) => format!("{prefix}{path}"),
+            let Some((guard, policy)) = policy else { return Ok(RouteRow::unguarded(&path)) };
+            let policy = policy.clone().or(self.routes.default_policy());
+            Ok(RouteRow::new("*", &path, &fix(guard, &policy, &path)?))
+        });
+        self.routes.table_with(foreign.collect::<Result<Vec<_>, _>>()?)
     }
 }
 
@@ -261,18 +210,10 @@ where
     S: Clone + Send + Sync + 'static,
     U: User,
 {
-    fn merge_into(self, mut router: Self) -> Self {
-        for mut route in self.routes {
-            route.default = route.default.or(&self.default);
-            router.routes.push(route);
-        }
-        for mut foreign in self.foreign {
-            foreign.policy = foreign.policy.map(|(guard, policy)| (guard, policy.or(&self.default)));
-            router.foreign.push(foreign);
-        }
-        // A fallback would lose its router's default on the way: only the outermost may have one.
-        router.misplaced_fallback |= self.misplaced_fallback || self.fallback.is_some();
-        router
+    fn merge_into(self, router: Self) -> Self {
+        let default = self.routes.default_policy().clone();
+        let routes = router.routes.merge(self.routes);
+        Self { routes, ..router }.with_foreign(self.foreign, &default)
     }
 }
 
@@ -282,9 +223,7 @@ where
     U: User,
 {
     fn merge_into(self, router: Router<S, U>) -> Router<S, U> {
-        let (path, policy) = (self.path().to_owned(), self.policy().clone());
-        let entry = Entry::new(Some(self.method().clone()), Mounted(self));
-        router.route(&path, MethodRouter::with(entry, policy))
+        Router { routes: router.routes.mount(self), ..router }
     }
 }
 
@@ -294,6 +233,6 @@ where
     U: User,
 {
     fn merge_into(self, router: Router<S, U>) -> Router<S, U> {
-        self.into_iter().fold(router, Router::merge)
+        Router { routes: router.routes.mount(self), ..router }
     }
 }

@@ -73,6 +73,12 @@ use crate::user::Account;
 ///
 /// A broken credential must be an `Err`: `Ok(None)` asks the next authenticator, and on an open route lets the request
 /// in as nobody. A store that fails must be `Err` too; `?` does that.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an authenticator of these users",
+    label = "not an `Authenticator<{U}>`",
+    note = "a mechanism makes its own: `users.basic()`, `tokens.authenticator()`, `sessions.authenticator()`, `jwt.authenticator()`",
+    note = "the users of the guard and of its authenticators are of one type"
+)]
 #[async_trait]
 pub trait Authenticator<U = Account>: Send + Sync + 'static {
     /// Answers nothing of mine, this identity, or refused.

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::body::FieldRules;
 use crate::credentials::Credentials;
-use crate::endpoint::{Call, Endpoint, Endpoints, Handle, Refusal, answer_json, below, json};
+use crate::endpoint::{Call, Endpoint, Endpoints, Handle, answer_json, below, json};
 use crate::error::{Error, Rejected};
-use crate::guard::{Policy, refused_body};
+use crate::guard::{Policy, Rejection, refused_body};
 use crate::jwt::{Jwt, TokenPair};
 use crate::secret::Secret;
 use crate::user::User;
@@ -87,7 +87,7 @@ struct Jwks<U>(Jwt<U>);
 
 #[async_trait]
 impl<U: User> Handle<U> for Obtain<U> {
-    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Refusal> {
+    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Rejection> {
         let wanted = [("username", FieldRules::TRIMMED), ("password", FieldRules::AS_SENT)];
         let [username, password] = call.body()?.fields(wanted)?;
         let credentials = Credentials::new(username.expose_secret(), password);
@@ -106,7 +106,7 @@ impl<U: User> Handle<U> for Obtain<U> {
 
 #[async_trait]
 impl<U: User> Handle<U> for Refresh<U> {
-    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Refusal> {
+    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Rejection> {
         let token = field(&call, "refresh")?;
         let refreshed = self.0.refresh(token.expose_secret(), call.head().origin()).await;
         let refreshed = refreshed.map_err(|error| answer(&self.0, error))?;
@@ -116,7 +116,7 @@ impl<U: User> Handle<U> for Refresh<U> {
 
 #[async_trait]
 impl<U: User> Handle<U> for Verify<U> {
-    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Refusal> {
+    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Rejection> {
         let token = field(&call, "token")?;
         match self.0.verify(token.expose_secret()).await {
             Ok(()) => Ok(json(StatusCode::OK, &json!({}))),
@@ -131,7 +131,7 @@ impl<U: User> Handle<U> for Verify<U> {
 
 #[async_trait]
 impl<U: User> Handle<U> for Revoke<U> {
-    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Refusal> {
+    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Rejection> {
         let token = field(&call, "refresh")?;
         let revoked = self.0.revoke(token.expose_secret(), call.head().origin()).await;
         revoked.map_err(|error| answer(&self.0, error))?;
@@ -141,14 +141,14 @@ impl<U: User> Handle<U> for Revoke<U> {
 
 #[async_trait]
 impl<U: User> Handle<U> for Jwks<U> {
-    async fn handle(&self, _: Call<U>) -> Result<Response<Bytes>, Refusal> {
+    async fn handle(&self, _: Call<U>) -> Result<Response<Bytes>, Rejection> {
         let mut response = answer_json(StatusCode::OK, self.0.jwks());
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(KEYS_LIVE));
         Ok(response)
     }
 }
 
-fn field<U: User>(call: &Call<U>, name: &'static str) -> Result<Secret, Refusal> {
+fn field<U: User>(call: &Call<U>, name: &'static str) -> Result<Secret, Rejection> {
     let [token] = call.body()?.fields([(name, FieldRules::TRIMMED)])?;
     Ok(token)
 }
@@ -165,7 +165,7 @@ fn pair(pair: &TokenPair, order: &[&str]) -> Response<Bytes> {
     answer_json(StatusCode::OK, format!("{{{}}}", members.join(",")))
 }
 
-fn answer<U: User>(jwt: &Jwt<U>, error: Error) -> Refusal {
+fn answer<U: User>(jwt: &Jwt<U>, error: Error) -> Rejection {
     match error {
         Error::Rejected(rejected) => refuse(jwt, &rejected),
         other => other.into(),
@@ -173,9 +173,9 @@ fn answer<U: User>(jwt: &Jwt<U>, error: Error) -> Refusal {
 }
 
 /// Answers 401 with the challenge of the access token's scheme, though the route asks no authenticator.
-fn refuse<U: User>(jwt: &Jwt<U>, rejected: &Rejected) -> Refusal {
+fn refuse<U: User>(jwt: &Jwt<U>, rejected: &Rejected) -> Rejection {
     let mut response = answer_json(StatusCode::UNAUTHORIZED, refused_body(rejected));
     let challenge = jwt.verifier().config().challenge();
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge.as_header().clone());
-    Refusal::Answer(Box::new(response))
+    Rejection::answer(response)
 }

@@ -23,8 +23,7 @@ use serde_json::Value;
 
 use crate::authentication::Authenticator;
 use crate::body::{Body, BodyError};
-use crate::error::{Error, Unavailable};
-use crate::guard::{Access, Admitted, Misconfigured, Policy, Session};
+use crate::guard::{Access, Policy, Rejection, Session};
 use crate::permission::IntoPermission;
 use crate::request::RequestHead;
 use crate::user::{Account, User};
@@ -47,17 +46,9 @@ pub struct Endpoint<U = Account> {
     handler: Arc<dyn Handle<U>>,
 }
 
-/// Why an endpoint did not answer 2xx.
-pub(crate) enum Refusal {
-    /// The request is wrong: a finished answer.
-    Answer(Box<Response<Bytes>>),
-    /// One of the four.
-    Error(Error),
-}
-
 #[async_trait]
 pub(crate) trait Handle<U>: Send + Sync + 'static {
-    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Refusal>;
+    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Rejection>;
 }
 
 /// One call of an endpoint.
@@ -130,7 +121,7 @@ impl<U: User> Endpoint<U> {
         Self { policy: self.policy.authenticate_with(authenticator), ..self }
     }
 
-    /// Answers a request that a guard let through; the answer must pass [`Admitted::finish`].
+    /// Answers a request that a guard let through; the answer must pass [`Admitted::finish`](crate::Admitted::finish).
     pub async fn call(&self, request: Request<Bytes>) -> Response<Bytes> {
         let access = match Access::of(request.extensions()) {
             Ok(access) => access,
@@ -139,13 +130,7 @@ impl<U: User> Endpoint<U> {
         let (parts, body) = request.into_parts();
         match self.handler.handle(Call { access, parts, body }).await {
             Ok(response) => response,
-            Err(Refusal::Answer(response)) => *response,
-            Err(Refusal::Error(error)) => {
-                let mut response = Response::default();
-                *response.status_mut() = error.status();
-                Admitted::<U>::attach(error, &mut response);
-                response
-            }
+            Err(rejection) => rejection.into_response(),
         }
     }
 }
@@ -208,11 +193,11 @@ pub(crate) fn below(base: &str, name: &str) -> String {
 }
 
 impl<U: User> Call<U> {
-    pub(crate) fn body(&self) -> Result<Body, Refusal> {
+    pub(crate) fn body(&self) -> Result<Body, Rejection> {
         Ok(Body::parse(&self.parts.headers, &self.body)?)
     }
 
-    pub(crate) async fn session(&self) -> Result<Session<U>, Refusal> {
+    pub(crate) async fn session(&self) -> Result<Session<U>, Rejection> {
         Ok(self.access.session(&self.parts.headers).await?)
     }
 
@@ -244,36 +229,18 @@ pub(crate) fn no_content() -> Response<Bytes> {
 }
 
 /// Answers 400 with one field's error, as a DRF serializer does.
-pub(crate) fn field_error(field: &str, message: &str) -> Refusal {
+pub(crate) fn field_error(field: &str, message: &str) -> Rejection {
     let answer = json(StatusCode::BAD_REQUEST, &serde_json::json!({ field: [message] }));
-    Refusal::Answer(Box::new(answer))
+    Rejection::answer(answer)
 }
 
 /// DRF's answer for whatever is wrong with a username and a password.
-pub(crate) fn wrong_credentials() -> Refusal {
+pub(crate) fn wrong_credentials() -> Rejection {
     field_error("non_field_errors", "Unable to log in with provided credentials.")
 }
 
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
-impl From<Unavailable> for Refusal {
-    fn from(outage: Unavailable) -> Self {
-        Self::Error(outage.into())
-    }
-}
-
-impl From<BodyError> for Refusal {
+impl From<BodyError> for Rejection {
     fn from(error: BodyError) -> Self {
-        Self::Answer(Box::new(error.into_response()))
-    }
-}
-
-impl From<Misconfigured> for Refusal {
-    fn from(error: Misconfigured) -> Self {
-        Self::Answer(Box::new(error.into_response()))
+        Self::answer(error.into_response())
     }
 }

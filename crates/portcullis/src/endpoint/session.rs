@@ -8,9 +8,9 @@ use serde_json::json;
 use crate::body::FieldRules;
 use crate::credentials::Credentials;
 use crate::endpoint::token::log_in;
-use crate::endpoint::{Call, Endpoint, Endpoints, Handle, Refusal, below, field_error, json, no_content};
+use crate::endpoint::{Call, Endpoint, Endpoints, Handle, below, field_error, json, no_content};
 use crate::error::Error;
-use crate::guard::Policy;
+use crate::guard::{Policy, Rejection};
 use crate::permission::IsAuthenticated;
 use crate::secret::Digest;
 use crate::session::Sessions;
@@ -98,7 +98,7 @@ struct EndOthers<U>(Sessions<U>);
 
 #[async_trait]
 impl<U: User> Handle<U> for LogIn<U> {
-    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Refusal> {
+    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Rejection> {
         self.0.check_login_origin(&call.head())?;
         let user = log_in(&call).await?;
         call.session().await?.log_in(&user).await?;
@@ -108,7 +108,7 @@ impl<U: User> Handle<U> for LogIn<U> {
 
 #[async_trait]
 impl<U: User> Handle<U> for LogOut {
-    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Refusal> {
+    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Rejection> {
         call.session().await?.log_out().await?;
         Ok(no_content())
     }
@@ -116,7 +116,7 @@ impl<U: User> Handle<U> for LogOut {
 
 #[async_trait]
 impl<U: User> Handle<U> for CsrfToken {
-    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Refusal> {
+    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Rejection> {
         let token = call.session().await?.csrf_token().await?;
         let token = token.as_ref().map(|token| token.expose_secret().as_str());
         Ok(json(StatusCode::OK, &json!({ "csrfToken": token })))
@@ -125,7 +125,7 @@ impl<U: User> Handle<U> for CsrfToken {
 
 #[async_trait]
 impl<U: User> Handle<U> for ChangePassword {
-    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Refusal> {
+    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Rejection> {
         let user = call.access.require_identity()?.user();
         let wanted = [("current_password", FieldRules::AS_SENT), ("new_password", FieldRules::AS_SENT)];
         let [current, new] = call.body()?.fields(wanted)?;
@@ -149,7 +149,7 @@ impl<U: User> Handle<U> for ChangePassword {
 
 #[async_trait]
 impl<U: User> Handle<U> for List<U> {
-    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Refusal> {
+    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Rejection> {
         let identity = call.access.require_identity()?;
         let sessions = self.0.list(&identity.user().id()).await?;
         let rows = sessions.iter().map(|(key, session)| {
@@ -168,7 +168,7 @@ impl<U: User> Handle<U> for List<U> {
 
 #[async_trait]
 impl<U: User> Handle<U> for End<U> {
-    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Refusal> {
+    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Rejection> {
         let identity = call.access.require_identity()?;
         let [id] = call.body()?.fields([("id", FieldRules::AS_SENT)])?;
         let key: Digest =
@@ -183,7 +183,7 @@ impl<U: User> Handle<U> for End<U> {
 
 #[async_trait]
 impl<U: User> Handle<U> for EndOthers<U> {
-    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Refusal> {
+    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Rejection> {
         let identity = call.access.require_identity()?;
         let ended = self.0.end_all(&identity.user().id(), identity.grant().session()).await?;
         Ok(json(StatusCode::OK, &json!({ "ended": ended })))

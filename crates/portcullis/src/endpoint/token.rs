@@ -8,10 +8,10 @@ use serde_json::json;
 use crate::body::FieldRules;
 use crate::credentials::Credentials;
 use crate::endpoint::{
-    Call, Endpoint, Endpoints, Handle, Refusal, below, field_error, json, no_content, wrong_credentials,
+    Call, Endpoint, Endpoints, Handle, below, field_error, json, no_content, wrong_credentials,
 };
 use crate::error::{Denial, Error};
-use crate::guard::Policy;
+use crate::guard::{Policy, Rejection};
 use crate::identity::Identity;
 use crate::permission::IsAuthenticated;
 use crate::secret::Digest;
@@ -52,7 +52,7 @@ struct Revoke<U>(Tokens<U>);
 
 #[async_trait]
 impl<U: User> Handle<U> for Obtain<U> {
-    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Refusal> {
+    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Rejection> {
         let user = log_in(&call).await?;
         let token = self.0.issue(&user.id(), NewToken::default()).await?;
         Ok(json(StatusCode::OK, &json!({ "token": token.expose_secret() })))
@@ -60,7 +60,7 @@ impl<U: User> Handle<U> for Obtain<U> {
 }
 
 /// A credential that is limited to scopes may do what they name, and not look after its owner's other tokens.
-fn unlimited<U: User>(call: &Call<U>) -> Result<&Identity<U>, Refusal> {
+fn unlimited<U: User>(call: &Call<U>) -> Result<&Identity<U>, Rejection> {
     let identity = call.access.require_identity()?;
     match identity.grant().scopes() {
         None => Ok(identity),
@@ -69,7 +69,7 @@ fn unlimited<U: User>(call: &Call<U>) -> Result<&Identity<U>, Refusal> {
 }
 
 /// Checks the username and the password of a body.
-pub(crate) async fn log_in<U: User>(call: &Call<U>) -> Result<std::sync::Arc<U>, Refusal> {
+pub(crate) async fn log_in<U: User>(call: &Call<U>) -> Result<std::sync::Arc<U>, Rejection> {
     let wanted = [("username", FieldRules::TRIMMED), ("password", FieldRules::AS_SENT)];
     let [username, password] = call.body()?.fields(wanted)?;
     let credentials = Credentials::new(username.expose_secret(), password);
@@ -83,7 +83,7 @@ pub(crate) async fn log_in<U: User>(call: &Call<U>) -> Result<std::sync::Arc<U>,
 
 #[async_trait]
 impl<U: User> Handle<U> for List<U> {
-    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Refusal> {
+    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Rejection> {
         let identity = unlimited(&call)?;
         let tokens = self.0.list(&identity.user().id()).await?;
         let rows = tokens.iter().map(|token| {
@@ -103,7 +103,7 @@ impl<U: User> Handle<U> for List<U> {
 
 #[async_trait]
 impl<U: User> Handle<U> for Revoke<U> {
-    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Refusal> {
+    async fn handle(&self, call: Call<U>) -> Result<Response<Bytes>, Rejection> {
         let identity = call.access.require_identity()?;
         let body = call.body()?;
         let token: Digest = match identity.grant().token() {

@@ -9,12 +9,11 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::lock::Mutex;
-use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{Extensions, HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
+use http::{Extensions, HeaderMap, Method, Response, StatusCode, Uri};
 
 use crate::error::{Denial, Error};
-use crate::guard::answer::{detail, not_authenticated};
+use crate::guard::answer::{not_authenticated, plain};
 use crate::guard::{Guard, Route, Session};
 use crate::identity::Identity;
 use crate::permission::Decision;
@@ -101,10 +100,7 @@ impl Misconfigured {
     #[must_use]
     pub fn into_response(self) -> Response<Bytes> {
         tracing::error!(target: "portcullis", error = %self, "a request could not be served");
-        let mut response = Response::new(detail("A server error occurred."));
-        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        response
+        plain(StatusCode::INTERNAL_SERVER_ERROR, "A server error occurred.")
     }
 }
 

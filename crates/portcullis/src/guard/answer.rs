@@ -112,6 +112,14 @@ pub(crate) fn detail_and(message: &str, members: &str) -> Bytes {
     body.into()
 }
 
+/// Answers in DRF's form what is no refusal of a route: a body that cannot be read, a method that is not there.
+pub(crate) fn plain(status: StatusCode, message: &str) -> Response<Bytes> {
+    let mut response = Response::new(detail(message));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
 /// The body of refused credentials, with the members that simplejwt adds.
 pub(crate) fn refused_body(rejected: &Rejected) -> Bytes {
     detail_and(rejected.message(), rejected.members())
@@ -184,6 +192,13 @@ impl Answers {
             headers.insert(RETRY_AFTER, whole_seconds(wait).into());
         }
         response
+    }
+}
+
+/// Says that an answer depends on request headers, once.
+pub(crate) fn add_vary(headers: &mut HeaderMap, vary: &HeaderValue) {
+    if headers.get_all(VARY).iter().all(|present| present != vary) {
+        headers.append(VARY, vary.clone());
     }
 }
 

@@ -10,9 +10,11 @@
 
 mod access;
 mod answer;
+mod auth;
 mod builder;
 mod policy;
 mod proxies;
+mod rejection;
 mod route;
 mod session;
 
@@ -21,11 +23,14 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use access::{Access, AnyAccess, Misconfigured};
+pub(crate) use answer::plain;
 #[cfg(any(feature = "jwt-aws-lc", feature = "jwt-rust-crypto"))]
 pub(crate) use answer::refused_body;
 pub use answer::{ChallengePolicy, Render, Rendering};
+pub use auth::{Auth, MaybeAuth};
 pub use builder::{GuardBuilder, GuardError};
 pub use policy::Policy;
+pub use rejection::Rejection;
 pub use route::{Admission, Admitted, Pending, Route};
 pub use session::{Session, SessionError};
 

@@ -123,3 +123,81 @@ impl<U: User> Policy<U> {
         }
     }
 }
+
+/// Writes the words of a policy as methods of a type with a user type `U`, for adapters.
+///
+/// `$change` names a method `fn(self, impl FnOnce(Policy<U>) -> Policy<U>) -> Self`.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::{Account, Policy, User};
+///
+/// /// A page, and who may see it.
+/// struct Page<U = Account>(&'static str, Policy<U>);
+///
+/// impl<U: User> Page<U> {
+///     portcullis::policy_words!(say);
+///
+///     fn say(self, word: impl FnOnce(Policy<U>) -> Policy<U>) -> Self {
+///         Self(self.0, word(self.1))
+///     }
+/// }
+///
+/// let about: Page = Page("/about", Policy::default()).public();
+/// # let _ = about;
+/// ```
+#[macro_export]
+macro_rules! policy_words {
+    ($change:ident) => {
+        /// Asks for a permission instead of the default.
+        #[must_use = "it changes nothing in place"]
+        pub fn require<M>(self, permission: impl $crate::permission::IntoPermission<U, M>) -> Self {
+            self.$change(|policy| policy.require(permission))
+        }
+
+        /// Lets everybody in. A credential that is sent must be good all the same.
+        #[must_use = "it changes nothing in place"]
+        pub fn public(self) -> Self {
+            self.$change($crate::Policy::public)
+        }
+
+        /// Asks this authenticator instead of the guard's; called again, this one after the earlier ones.
+        #[must_use = "it changes nothing in place"]
+        pub fn authenticate_with(self, authenticator: impl $crate::Authenticator<U>) -> Self {
+            self.$change(|policy| policy.authenticate_with(authenticator))
+        }
+
+        /// Asks no authenticator at all: nothing that is sent can be refused.
+        #[must_use = "it changes nothing in place"]
+        pub fn without_authenticators(self) -> Self {
+            self.$change($crate::Policy::without_authenticators)
+        }
+
+        /// Asks this throttle instead of the guard's; called again, this one as well as the earlier ones.
+        ///
+        /// A method that the path does not have counts, too (DRF: 405 comes after the throttles).
+        #[must_use = "it changes nothing in place"]
+        pub fn throttle(self, throttle: $crate::Throttle) -> Self {
+            self.$change(|policy| policy.throttle(throttle))
+        }
+
+        /// Counts nobody, whatever the guard does.
+        #[must_use = "it changes nothing in place"]
+        pub fn without_throttles(self) -> Self {
+            self.$change($crate::Policy::without_throttles)
+        }
+
+        /// Says that there is no object to check, so that answers owe no check: a list, a creation.
+        #[must_use = "it changes nothing in place"]
+        pub fn without_object(self) -> Self {
+            self.$change($crate::Policy::without_object)
+        }
+
+        /// Says all that a policy says which was made elsewhere; what it leaves open stays as it was.
+        #[must_use = "it changes nothing in place"]
+        pub fn policy(self, policy: $crate::Policy<U>) -> Self {
+            self.$change(|said| policy.or(&said))
+        }
+    };
+}

@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, COOKIE, FORWARDED, SET_COOKIE, UPGRADE, VARY};
+use http::header::{CACHE_CONTROL, COOKIE, FORWARDED, SET_COOKIE, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use crate::error::{Denial, Error, Rejected, Unavailable};
 use crate::event::{Event, EventKind, Origin};
-use crate::guard::answer::{Answers, not_authenticated};
+use crate::guard::answer::{Answers, add_vary, not_authenticated, plain};
 use crate::guard::builder::one_sessions;
 use crate::guard::proxies::FORWARDED_FOR;
 use crate::guard::{Access, Entry, Guard, GuardError, Policy};
@@ -45,6 +45,7 @@ struct Inner<U> {
 /// # Examples
 ///
 /// See [`Admitted`].
+#[must_use = "the request is answered by nobody, and its answer must pass `finish`"]
 pub enum Admission<U = Account> {
     /// It may go on.
     Ready(Admitted<U>),
@@ -426,6 +427,24 @@ impl<U: User> Route<U> {
         self.0.answers.refuse(error, self.0.guard.0.render.as_ref())
     }
 
+    /// Answers a path that nobody knows, as DRF does; for adapters.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use portcullis::{Guard, Policy, Users, store::MemoryStore};
+    ///
+    /// let users = Users::new(MemoryStore::new());
+    /// let guard = Guard::builder(users.clone()).authenticate(users.basic()).build()?;
+    /// let answer = guard.route(&Policy::default().public())?.not_found();
+    /// assert_eq!((answer.status().as_u16(), &answer.body()[..]), (404, &br#"{"detail":"Not found."}"#[..]));
+    /// # Ok::<(), portcullis::GuardError>(())
+    /// ```
+    #[must_use]
+    pub fn not_found(&self) -> Response<Bytes> {
+        self.render(&Denial::default().hide().into())
+    }
+
     fn write_cookies(&self, state: &mut SessionState, headers: &mut HeaderMap) {
         let Some(sessions) = &self.0.sessions else { return };
         let cookies = sessions.cookies(state).unwrap_or_else(|error| {
@@ -491,12 +510,19 @@ impl<U: User> Pending<U> {
     /// Answers a body that is longer than [`Pending::LIMIT`]: 413.
     #[must_use]
     pub fn too_large() -> Response<Bytes> {
-        let mut response = Response::new(crate::guard::answer::detail("Request body is too large."));
-        *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-        response
-            .headers_mut()
-            .insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        response
+        plain(StatusCode::PAYLOAD_TOO_LARGE, "Request body is too large.")
+    }
+
+    /// Answers a head that the core cannot be shown: 400.
+    #[must_use]
+    pub fn malformed() -> Response<Bytes> {
+        plain(StatusCode::BAD_REQUEST, "Malformed request.")
+    }
+
+    /// Answers a body that ended before it was whole: 400.
+    #[must_use]
+    pub fn unreadable() -> Response<Bytes> {
+        plain(StatusCode::BAD_REQUEST, "The request body could not be read.")
     }
 }
 
@@ -512,12 +538,17 @@ impl<U: User> Admitted<U> {
         response.extensions_mut().insert(HandlerError(error));
     }
 
+    /// Takes an attached error off an answer, for adapters whose framework has an answer type of its own.
+    pub fn detach<B>(response: &mut Response<B>) -> Option<Error> {
+        response.extensions_mut().remove().map(|HandlerError(error)| error)
+    }
+
     /// Completes the answer before its head is sent: the object check owed, the session saved, cookies, `Vary`.
     ///
     /// At most one store call is made. A save that fails replaces the answer by 503; with a 5xx nothing is saved.
     pub async fn finish<B: From<Bytes>>(self, mut response: Response<B>) -> Response<B> {
         let route = &self.0.0.route;
-        if let Some(HandlerError(error)) = response.extensions_mut().remove() {
+        if let Some(error) = Self::detach(&mut response) {
             response = self.refuse(&error).map(B::from);
         }
         if self.0.owes_object_check() && leaves_open(response.status()) {
@@ -566,10 +597,4 @@ impl<U: User> Admitted<U> {
 fn leaves_open(status: StatusCode) -> bool {
     let is_error = status.is_client_error() || status.is_server_error();
     !is_error && status != StatusCode::NOT_MODIFIED
-}
-
-fn add_vary(headers: &mut HeaderMap, vary: &HeaderValue) {
-    if headers.get_all(VARY).iter().all(|present| present != vary) {
-        headers.append(VARY, vary.clone());
-    }
 }

@@ -31,6 +31,11 @@ use crate::user::{Account, User};
 /// # Security
 ///
 /// Such a user stays what the token says until it ends: deactivation, deletion and changed rights are not seen.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be made of the claims of a token",
+    label = "not `FromClaims`",
+    note = "implement `FromClaims` for your users, or look them up in a store: `jwt.authenticator()`"
+)]
 pub trait FromClaims: User + Sized {
     /// Makes the user; `None` refuses the token.
     fn from_claims(claims: &Claims<'_>) -> Option<Self>;

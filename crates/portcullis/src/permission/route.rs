@@ -335,10 +335,11 @@ pub struct PermissionError {
 /// portcullis::Permissions::<portcullis::Account>::new("IsAuthenticated");
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a permission for users of type `{U}`",
+    message = "`{Self}` is not a permission",
     label = "neither `Permission<{U}>` nor `ObjectPermission<{U}>`",
-    note = "implement `Permission<{U}>`, or `ObjectPermission<{U}>` where the object decides, for this type and for each part of a composition",
-    note = "if the users here are not `{U}`, name yours: `impl Permission<MyUser> for ...`"
+    note = "implement `Permission`, or `ObjectPermission` where the object decides, for this type and for each part of a composition",
+    note = "a closure becomes one by `permission_fn(|request| ...)`; a route for everybody says `.public()`",
+    note = "an impl that names no users is about `Account`: `impl Permission<MyUser> for ...` is about yours"
 )]
 pub trait IntoPermission<U, M> {
     /// Makes what a route holds; call [`Permissions::new`] instead, which refuses what can never be satisfied.

@@ -216,6 +216,11 @@ fn micros(micros: i64) -> Duration {
 /// # Ok::<(), portcullis::store::StoreError>(())
 /// # }).unwrap();
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not keep counters",
+    label = "not a `CounterStore`",
+    note = "where records lie in one store and users in another, join them: `Mixed::new(records, users)`"
+)]
 #[async_trait]
 pub trait CounterStore: Send + Sync + 'static {
     /// Takes one try from a counter if there is one, in one atomic step: [`Limit::reserve`].

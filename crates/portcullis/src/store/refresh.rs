@@ -230,6 +230,12 @@ pub enum Revocation {
 /// The rows of tokens that were rotated or revoked are tombstones: where one is lost before its token expires, a replay
 /// is [`Rotated::Unknown`] and not detected, and a rotation that adopts revives what was revoked. So nothing but
 /// [`purge_refresh`](Self::purge_refresh) deletes a row, the deletion of a user neither.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not keep refresh tokens",
+    label = "not a `RefreshStore`",
+    note = "where records lie in one store and users in another, join them: `Mixed::new(records, users)`",
+    note = "a service that only verifies tokens needs none: `JwtVerifier::new(ring, config)`"
+)]
 #[async_trait]
 pub trait RefreshStore: Send + Sync + 'static {
     /// Adds a token.

@@ -111,6 +111,11 @@ pub enum Committed {
 /// # Ok::<(), portcullis::store::StoreError>(())
 /// # }).unwrap();
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not keep sessions",
+    label = "not a `SessionStore`",
+    note = "where records lie in one store and users in another, join them: `Mixed::new(records, users)`"
+)]
 #[async_trait]
 pub trait SessionStore: Send + Sync + 'static {
     /// Finds a session by key, also an expired one.
@@ -172,6 +177,12 @@ pub trait SessionStore: Send + Sync + 'static {
 /// fn as_it_is<S: SessionStore + UserStore + UserBySession<Account>>(_: S) {}
 /// as_it_is(portcullis::store::MemoryStore::new());
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not find the users behind its sessions",
+    label = "not a `UserBySession<{U}>`",
+    note = "where records lie in one store and users in another, join them: `Mixed::new(records, users)`",
+    note = "a store of your own that keeps both needs no code: `impl UserBySession<{U}> for MyStore {{}}`"
+)]
 #[async_trait]
 pub trait UserBySession<U>: SessionStore + UserStore<U> {
     /// Finds a session and its user, who may be gone, or nobody.

@@ -88,6 +88,11 @@ impl TokenRecord {
 /// # Ok::<(), portcullis::store::StoreError>(())
 /// # }).unwrap();
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not keep tokens",
+    label = "not a `TokenStore`",
+    note = "where records lie in one store and users in another, join them: `Mixed::new(records, users)`"
+)]
 #[async_trait]
 pub trait TokenStore: Send + Sync + 'static {
     /// Adds a token; with `keep`, the user's oldest tokens beyond that many are revoked in the same step.
@@ -149,6 +154,12 @@ pub trait TokenStore: Send + Sync + 'static {
 /// # Examples
 ///
 /// See [`UserBySession`](crate::store::UserBySession), which is alike.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not find the users behind its tokens",
+    label = "not a `UserByToken<{U}>`",
+    note = "where records lie in one store and users in another, join them: `Mixed::new(records, users)`",
+    note = "a store of your own that keeps both needs no code: `impl UserByToken<{U}> for MyStore {{}}`"
+)]
 #[async_trait]
 pub trait UserByToken<U>: TokenStore + UserStore<U> {
     /// Finds a token and its user, who may be gone.

@@ -199,6 +199,11 @@ impl Group {
 ///
 /// Names compare byte for byte: a store that folds case or normalises Unicode gives one person's name to another
 /// (CVE-2019-19844).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not find the users",
+    label = "not a `UserStore<{U}>`",
+    note = "implement `UserStore<{U}>` over the table of your users; where records lie in one store and users in another, join them: `Mixed::new(records, users)`"
+)]
 #[async_trait]
 pub trait UserStore<U = Account>: Send + Sync + 'static {
     /// Finds a user by id.

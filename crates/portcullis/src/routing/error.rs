@@ -1,21 +1,24 @@
 //! What is wrong with a router, told when it is built.
 
 use http::Method;
-use portcullis::GuardError;
+
+use crate::guard::GuardError;
 
 /// A router that could never work, or not as it reads.
 ///
 /// # Examples
 ///
 /// ```
-/// use portcullis_axum::{Router, get};
-/// use portcullis_axum::portcullis::{Guard, Tokens, Users, store::MemoryStore};
+/// use http::Method;
+/// use portcullis::routing::{Methods, Routes};
+/// use portcullis::{Guard, Tokens, Users, store::MemoryStore};
 ///
 /// let store = MemoryStore::new();
 /// let guard = Guard::builder(Users::new(store.clone())).authenticate(Tokens::new(store).authenticator()).build()?;
-/// let twice: Router = Router::new(guard).route("/", get(|| async {})).route("/", get(|| async {}));
-/// assert_eq!(twice.into_router(()).unwrap_err().to_string(), "GET / is routed twice");
-/// # Ok::<(), portcullis_axum::portcullis::GuardError>(())
+/// let home = || Methods::on(Method::GET, "home");
+/// let twice = Routes::new(guard).route("/", home()).route("/", home());
+/// assert_eq!(twice.build().unwrap_err().to_string(), "GET / is routed twice");
+/// # Ok::<(), portcullis::GuardError>(())
 /// ```
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -49,8 +52,8 @@ pub enum RouteError {
         "{0}: a method comes after a word about the policy, which holds for all methods: say it last, or give the method a `.route` of its own"
     )]
     PolicyBeforeMethod(String),
-    /// axum cannot route this method by itself.
-    #[error("{method} {path}: axum cannot route this method: use `any`")]
+    /// The framework cannot route this method by itself.
+    #[error("{method} {path}: the framework cannot route this method: use `any`")]
     UnknownMethod {
         /// The method.
         method: Method,
@@ -60,4 +63,12 @@ pub enum RouteError {
     /// Two routers that were put together have a fallback each, or one that is nested has one.
     #[error("one router has one fallback, and it is the outermost router's")]
     Fallback,
+}
+
+impl RouteError {
+    /// Says what is wrong with a path.
+    #[must_use]
+    pub fn path(path: &str, reason: impl Into<String>) -> Self {
+        Self::Path { path: path.to_owned(), reason: reason.into() }
+    }
 }

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use crate::guard::Route;
+use crate::user::User;
+
 /// One method of one path, and who may use it.
 ///
 /// See [`RouteTable`] for an example.
@@ -18,31 +21,38 @@ pub struct RouteRow {
 /// # Examples
 ///
 /// ```
-/// use portcullis_axum::{Router, get};
-/// use portcullis_axum::portcullis::{Guard, Tokens, Users, store::MemoryStore};
+/// use http::Method;
+/// use portcullis::routing::{Methods, Routes};
+/// use portcullis::{Guard, Tokens, Users, store::MemoryStore};
 ///
 /// let store = MemoryStore::new();
 /// let guard = Guard::builder(Users::new(store.clone())).authenticate(Tokens::new(store).authenticator()).build()?;
-/// let router: Router = Router::new(guard)
-///     .route("/books", get(|| async {}))
-///     .route("/health", get(|| async {}).public());
-/// let table = router.table()?;
+/// let table = Routes::new(guard)
+///     .route("/books", Methods::on(Method::GET, "list"))
+///     .route("/health", Methods::on(Method::GET, "health").public())
+///     .table()?;
 /// println!("{table}");
 /// assert_eq!(table.permission("GET", "/books"), Some("IsAuthenticated"));
 /// assert_eq!(table.permission("GET", "/health"), Some("AllowAny"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RouteTable(Vec<RouteRow>);
 
 impl RouteRow {
-    pub(crate) fn new(
-        method: &str,
-        path: &str,
-        authenticators: Vec<&'static str>,
-        permission: String,
-    ) -> Self {
-        Self { method: method.to_owned(), path: path.to_owned(), authenticators, permission }
+    /// Describes a method of a path by its route.
+    #[must_use]
+    pub fn new<U: User>(method: &str, path: &str, route: &Route<U>) -> Self {
+        let (method, path) = (method.to_owned(), path.to_owned());
+        let authenticators = route.authenticators().collect();
+        Self { method, path, authenticators, permission: route.permission().describe() }
+    }
+
+    /// Describes what stands outside of the guard by a visible word of the application.
+    #[must_use]
+    pub fn unguarded(path: &str) -> Self {
+        let (method, path) = ("*".to_owned(), path.to_owned());
+        Self { method, path, authenticators: Vec::new(), permission: "public".to_owned() }
     }
 
     /// Returns the method; `*` for all that have no row of their own. GET stands for HEAD, too.
@@ -71,8 +81,8 @@ impl RouteRow {
 }
 
 impl RouteTable {
-    pub(crate) const fn new(rows: Vec<RouteRow>) -> Self {
-        Self(rows)
+    pub(super) fn push(&mut self, row: RouteRow) {
+        self.0.push(row);
     }
 
     /// Lists the rows in the order in which they were registered.
