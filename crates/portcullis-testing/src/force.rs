@@ -1,7 +1,7 @@
 //! A user without a credential, as DRF's `force_authenticate`.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use portcullis::{Account, Authenticator, Error, Grant, Identity, RequestHead, Scheme, User};
@@ -9,7 +9,8 @@ use portcullis::{Account, Authenticator, Error, Grant, Identity, RequestHead, Sc
 /// Answers every request with one user; place it first in a test's guard.
 ///
 /// What comes behind it is not asked, so no header is looked at and no origin has to be proved. The rest of the guard
-/// stays what it is: permissions decide, and an inactive user is refused.
+/// stays what it is: permissions decide, and an inactive user is refused. Clones share who asks, so that a test keeps
+/// one and says between two requests who it is.
 ///
 /// # Examples
 ///
@@ -19,10 +20,15 @@ use portcullis::{Account, Authenticator, Error, Grant, Identity, RequestHead, Sc
 /// use portcullis_testing::{ForceAuthenticate, request, staff};
 ///
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let force = ForceAuthenticate::nobody();
 /// let users = Users::new(MemoryStore::new());
-/// let guard = Guard::builder(users).authenticate(ForceAuthenticate::new(staff(1, "mary"))).build()?;
+/// let guard = Guard::builder(users.clone()).authenticate(force.clone()).authenticate(users.basic()).build()?;
 /// let reports = guard.route(&Policy::default().require(IsAdminUser))?;
 ///
+/// let refused = reports.admit(&mut request("GET", "/reports").parts(), None).await;
+/// assert_eq!(refused.unwrap_err().status(), 401);
+///
+/// force.set(staff(1, "mary"));
 /// let admitted = reports.admit(&mut request("GET", "/reports").parts(), None).await;
 /// let Ok(Admission::Ready(admitted)) = admitted else { panic!("mary is staff") };
 /// assert_eq!(admitted.access().identity().unwrap().user().username, "mary");
@@ -33,43 +39,74 @@ use portcullis::{Account, Authenticator, Error, Grant, Identity, RequestHead, Sc
 /// # Security
 ///
 /// It lets everybody in as this user: for tests alone.
-pub struct ForceAuthenticate<U = Account>(Identity<U>);
+pub struct ForceAuthenticate<U = Account> {
+    user: Arc<Mutex<Option<Arc<U>>>>,
+    scheme: Scheme,
+    grant: Grant,
+}
 
 impl<U: User> ForceAuthenticate<U> {
     /// Takes the user, who need not be in a store; the scheme is `forced`.
     #[must_use]
     pub fn new(user: U) -> Self {
-        Self(Identity::new(Arc::new(user), Scheme::new("forced")))
+        let force = Self::nobody();
+        force.set(user);
+        force
+    }
+
+    /// Forces nobody yet: what comes behind it decides.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self { user: Arc::default(), scheme: Scheme::new("forced"), grant: Grant::default() }
+    }
+
+    /// Says who asks from now on; with `None` what comes behind it decides again.
+    pub fn set(&self, user: impl Into<Option<U>>) {
+        *self.lock() = user.into().map(Arc::new);
     }
 
     /// Replaces the scheme, for a permission or a handler that asks how the user authenticated.
     #[must_use]
     pub fn with_scheme(self, scheme: Scheme) -> Self {
-        let user = Arc::clone(self.0.user());
-        Self(Identity::new(user, scheme).with_grant(self.0.grant().clone()))
+        Self { scheme, ..self }
     }
 
     /// Adds what a credential would have brought: scopes, an expiry.
     #[must_use]
     pub fn with_grant(self, grant: Grant) -> Self {
-        Self(self.0.with_grant(grant))
+        Self { grant, ..self }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<U>>> {
+        self.user.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn identity(&self) -> Option<Identity<U>> {
+        let user = self.lock().clone()?;
+        Some(Identity::new(user, self.scheme).with_grant(self.grant.clone()))
+    }
+}
+
+impl<U> Clone for ForceAuthenticate<U> {
+    fn clone(&self) -> Self {
+        Self { user: Arc::clone(&self.user), scheme: self.scheme, grant: self.grant.clone() }
     }
 }
 
 impl<U: User> fmt::Debug for ForceAuthenticate<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ForceAuthenticate").field(&self.0).finish()
+        f.debug_tuple("ForceAuthenticate").field(&self.identity()).finish()
     }
 }
 
 #[async_trait]
 impl<U: User> Authenticator<U> for ForceAuthenticate<U> {
     async fn authenticate(&self, _: &RequestHead<'_>) -> Result<Option<Identity<U>>, Error> {
-        Ok(Some(self.0.clone()))
+        Ok(self.identity())
     }
 
     fn scheme(&self) -> Scheme {
-        self.0.scheme()
+        self.scheme
     }
 }
 
@@ -122,6 +159,22 @@ mod tests {
         ];
         for (name, force, policy, verdict) in rows {
             assert_eq!(ask(force, policy).await, verdict, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_asks_is_said_between_requests() {
+        let force = ForceAuthenticate::nobody();
+        let route = guard(force.clone()).route(&Policy::default().require(IsAdminUser)).unwrap();
+        for (name, user, status) in [
+            ("nobody", None, Some(401)),
+            ("staff", Some(staff(2, "mary")), None),
+            ("john", Some(account(1, "john")), Some(403)),
+            ("nobody again", None, Some(401)),
+        ] {
+            force.set(user);
+            let answer = route.admit(&mut request("GET", "/").parts(), None).await;
+            assert_eq!(answer.err().map(|answer| answer.status().as_u16()), status, "{name}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod suite;
 
+mod client;
 mod clock;
 mod event;
 mod force;
@@ -9,6 +10,7 @@ mod random;
 mod request;
 mod user;
 
+pub use client::{Answer, Client};
 pub use clock::FixedClock;
 pub use event::{EventLog, Recorded};
 pub use force::ForceAuthenticate;

@@ -86,7 +86,9 @@ impl CounterStore for Faulty {
         let (fault, key) = (self.0, self.key(key));
         let before = self.rows().get(&key).map(|(state, _)| state.clone()).unwrap_or_default();
         if fault == Fault::ReadsThenWrites {
+            // Long enough for the others to read, too, on a machine that does much else.
             tokio::task::yield_now().await;
+            std::thread::sleep(Duration::from_millis(2));
         }
         let mut rows = self.rows();
         let (state, _) = rows.entry(key).or_insert((CounterState::default(), *limit));

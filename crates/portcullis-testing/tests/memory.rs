@@ -183,10 +183,10 @@ impl Faulty {
     }
 }
 
-/// A statement ends here, and another one may come between.
+/// A statement ends here, and another one comes between, on a machine that does much else, too.
 async fn pause() {
     tokio::task::yield_now().await;
-    std::thread::sleep(std::time::Duration::from_micros(50));
+    std::thread::sleep(std::time::Duration::from_millis(2));
 }
 
 #[async_trait]

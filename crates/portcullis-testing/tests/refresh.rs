@@ -130,10 +130,10 @@ struct Naive {
     fault: Fault,
 }
 
-/// A statement ends here, and another one may come between.
+/// A statement ends here, and another one comes between, on a machine that does much else, too.
 async fn pause() {
     tokio::task::yield_now().await;
-    std::thread::sleep(Duration::from_micros(50));
+    std::thread::sleep(Duration::from_millis(2));
 }
 
 fn with(mut row: RefreshRecord, state: RefreshState) -> RefreshRecord {

@@ -1,4 +1,4 @@
-//! The contracts of the stores as suites that any store can run.
+//! The contracts of the stores, and of adapters ([`adapter`]), as suites that any of them can run.
 //!
 //! 1. Each clause of a contract is one check with a name that reads as a sentence, on a store of its own.
 //! 2. A suite runs all clauses and names every one that is [`Broken`]; the clauses run one after the other.
@@ -37,6 +37,7 @@
 //! # }
 //! ```
 
+pub mod adapter;
 pub mod counter;
 pub mod join;
 pub mod refresh;

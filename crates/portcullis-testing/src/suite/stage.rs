@@ -49,6 +49,16 @@ pub(super) type Check = Result<(), Failure>;
 #[derive(Debug)]
 pub(super) struct Failure(String);
 
+impl Failure {
+    pub(super) fn new(how: impl Into<String>) -> Self {
+        Self(how.into())
+    }
+
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self(format!("the store failed: {error}"))

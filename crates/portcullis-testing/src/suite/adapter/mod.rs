@@ -1,0 +1,165 @@
+//! The contract of an adapter: the same requests, the same answers, whatever the framework.
+//!
+//! 1. The author of an adapter mounts one table of routes with the adapter's own router and extractors, and writes
+//!    [`Adapter`]: how a request gets in and an answer out. A row that was forgotten, or says something else, breaks the
+//!    clause `the_table_at_start_up_is_the_documented_one`.
+//! 2. Every answer is compared as a whole: status, body and every header that Portcullis sets. Time stands still and
+//!    randomness comes from a seed, so that nothing is left out; of a secret the length and the alphabet are compared.
+//! 3. It needs no runtime, and nothing of an adapter has to be `Send`.
+//!
+//! # The routes
+//!
+//! All stand behind [`World::guard`], and there is no fallback. What says nothing asks the default. A handler answers
+//! with text unless told.
+//!
+//! | route | says | the handler |
+//! |---|---|---|
+//! | `GET /whoami` | | takes `Auth`: the username |
+//! | `GET`, `POST /maybe` | `public` | takes `MaybeAuth`: the username or `nobody` |
+//! | `GET /open` | `public` | takes `Auth`: the username |
+//! | `POST`, `PUT /echo` | | the body as it comes |
+//! | any method `/any` | | the method |
+//! | `GET /staff` | `require(IsAdminUser)` | `staff` |
+//! | `GET /local` | `require(`[`IsLocal`]`)` | `local` |
+//! | `GET /mixed` | `public`, declared apart from the next | `read` |
+//! | `POST /mixed` | | `written` |
+//! | `GET /throttled` | `throttle(`[`World::throttle`]`)` | `counted` |
+//! | `GET`, `PUT /notes/{id}` | `require(IsAuthenticated & `[`IsOwner`]`)` | takes `Authorized<Note>` of a type around [`Note`] ([`Note::find`] by `id`), PUT a `String` in JSON, too: the number, then the string after a space |
+//! | `GET`, `POST /unchecked` | `require(`[`IsOwner`]`)` | `a note` |
+//! | `GET /checked` | `require(`[`IsOwner`]`)` | takes `Auth`, checks note 1: `a note` |
+//! | `GET /swallowed` | `require(`[`IsOwner`]`)` | takes `Auth`, checks note 2, ignores the error: `a note` |
+//! | `GET /listed` | `require(`[`IsOwner`]`)`, `without_object` | takes `Auth`, asks `allows` for notes 1 and 2: `true false` |
+//! | `GET /failing/{kind}` | | returns [`failure`] of `kind` as a `Rejection` |
+//! | `GET /teapot` | | returns `Rejection::answer`: 418, `teapot` |
+//! | `GET /count` | | takes `Session`: [`count`] |
+//! | `GET /count-and-fail` | | [`count`], then answers 502, `failed` |
+//! | `GET /count-and-refuse` | | [`count`], then answers 404, `refused` |
+//! | `POST /cycle` | | takes `Session`: `cycle_id`, then `cycled` |
+//! | `POST /log-out-and-fail` | | takes `Session`: `log_out`, then answers 500, `failed` |
+//! | a scope `/strict` | `require(IsAdminUser)` | |
+//! | `GET /strict` | | `strict` |
+//! | `GET /strict/loose` | `public` | `loose` |
+//! | a scope `/strict/inner` in it | | |
+//! | `GET /strict/inner/deep` | | `deep` |
+//! | `GET /strict/inner/path` | `require(`[`SeesFullPath`]`)` | `path` |
+//! | [`World::sessions`]`.endpoints("/session")` | | |
+//! | [`World::tokens`]`.endpoints("/tokens")` | | |
+//!
+//! And without the guard, by the framework's own router: `GET /unguarded/auth`, `/unguarded/maybe`,
+//! `/unguarded/session`, `/unguarded/note`, whose handlers take `Auth`, `MaybeAuth`, `Session` and `Authorized<Note>`.
+//!
+//! # Examples
+//!
+//! Portcullis' own adapters run it in a test each, `tests/suite.rs` in their crates. In outline:
+//!
+//! ```
+//! use std::net::IpAddr;
+//!
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use portcullis::routing::RouteTable;
+//! use portcullis_testing::suite::adapter::{self, Adapter, World};
+//! # type Router = ();
+//!
+//! struct Mine(RouteTable, Router);
+//!
+//! impl Adapter for Mine {
+//!     fn table(&self) -> RouteTable {
+//!         self.0.clone()
+//!     }
+//!
+//!     async fn send(&self, request: Request<Bytes>, peer: Option<IpAddr>) -> Response<Bytes> {
+//!         // Give it to the router, with the peer where the framework looks for it; collect the body.
+//! #       let _ = (request, peer, &self.1);
+//! #       Response::default()
+//!     }
+//! }
+//!
+//! async fn mount(world: &World) -> Mine {
+//!     // Router::new(world.guard()).route("/whoami", get(whoami)) and so on, then its table.
+//! #   let _ = world.guard();
+//! #   Mine(RouteTable::default(), ())
+//! }
+//!
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! let broken = adapter::run(mount).await.unwrap_err(); // nothing is mounted yet
+//! assert!(broken.to_string().contains("GET /whoami"));
+//! # });
+//! ```
+
+mod answer;
+mod body;
+mod identity;
+mod object;
+mod route;
+mod session;
+mod stage;
+mod store;
+mod target;
+mod world;
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use portcullis::routing::RouteTable;
+
+pub use world::{IsLocal, IsOwner, Note, SeesFullPath, World, count, failure};
+
+use self::stage::{Clause, Stage};
+use super::Broken;
+use super::stage::{Failure, clauses};
+
+/// An application of one framework with the routes of [`adapter`](self).
+///
+/// # Examples
+///
+/// See [`adapter`](self).
+pub trait Adapter {
+    /// Lists what every route asks, as the adapter's own router tells it.
+    fn table(&self) -> RouteTable;
+
+    /// Serves one request of a connection from `peer`, as the framework's server would.
+    ///
+    /// What stands in the request's extensions is forged: a framework with extensions of its own gets it, too, where
+    /// their types meet. The answer to HEAD has no body: where the framework's server takes it off, so does this.
+    fn send(&self, request: Request<Bytes>, peer: Option<IpAddr>) -> impl Future<Output = Response<Bytes>>;
+}
+
+/// Runs the contract; `mount` mounts the routes of [`adapter`](self) each time it is called.
+///
+/// # Examples
+///
+/// See [`adapter`](self).
+///
+/// # Errors
+///
+/// [`Broken`] with every clause that does not hold, and the rows that were answered otherwise.
+pub async fn run<A: Adapter>(mount: impl AsyncFn(&World) -> A) -> Result<(), Broken> {
+    let mut broken = Vec::new();
+    for (name, check) in all::<A>() {
+        if let Err(failure) = hold(&mount, check).await {
+            broken.push((name, failure.into_text()));
+        }
+    }
+    if broken.is_empty() { Ok(()) } else { Err(Broken(broken)) }
+}
+
+/// Runs one clause in a world of its own.
+async fn hold<A: Adapter>(
+    mount: &impl AsyncFn(&World) -> A,
+    check: for<'a> fn(&'a Stage<A>) -> futures_util::future::LocalBoxFuture<'a, Result<(), Failure>>,
+) -> Result<(), Failure> {
+    let world = World::new().await?;
+    let adapter = mount(&world).await;
+    check(&Stage { world, adapter }).await
+}
+
+fn all<A: Adapter>() -> Vec<Clause<A>> {
+    [&route::clauses()[..], &target::clauses(), &identity::clauses(), &object::clauses()]
+        .into_iter()
+        .chain([&session::clauses()[..], &body::clauses()])
+        .flatten()
+        .copied()
+        .collect()
+}
