@@ -1,0 +1,295 @@
+//! A route whose permission looks at objects owes a check; `Authorized` loads and checks before the body is read.
+
+#![expect(clippy::unwrap_used, reason = "what goes wrong here ends the test")]
+
+mod common;
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix_web::dev::{Payload, Service, ServiceRequest};
+use actix_web::http::StatusCode;
+use actix_web::test::TestRequest;
+use actix_web::{App, FromRequest, HttpMessage, HttpRequest, HttpResponse, test, web};
+use common::{World, request, send, serve, served, with_token};
+use portcullis_actix::portcullis::permission::IsAuthenticated;
+use portcullis_actix::portcullis::{AuthRequest, Decision, ObjectPermission, Unavailable, Verdict};
+use portcullis_actix::{
+    Auth, Authorized, LoadObject, MaybeAuth, MethodRoute, Rejection, Router, get, post, put, resource,
+};
+
+/// Books 1 to 9; the odd ones are John's, who is user 1.
+struct Book(u32);
+
+struct IsOwner;
+
+impl ObjectPermission for IsOwner {
+    type Object = Book;
+
+    fn check_object(&self, request: &AuthRequest<'_>, book: &Book) -> Verdict<'_> {
+        Decision::allow_if(request.user().is_some_and(|user| user.username == "john") && book.0 % 2 == 1)
+            .into()
+    }
+}
+
+impl LoadObject for Book {
+    async fn load(request: &HttpRequest) -> Result<Option<Self>, Rejection> {
+        let id = web::Path::<u32>::extract(request).await.map_err(Rejection::answer)?.into_inner();
+        // A store takes its time, and actix-web polls the other extractors meanwhile.
+        tokio::time::sleep(Duration::from_millis(8)).await;
+        match id {
+            100 => Err(Unavailable::new("the books are away").into()),
+            101 => Err(Rejection::answer(HttpResponse::Gone().body("gone"))),
+            id => Ok((1..10).contains(&id).then_some(Self(id))),
+        }
+    }
+}
+
+async fn update(Authorized(book): Authorized<Book>, title: web::Json<String>) -> String {
+    format!("{} is {title}", book.0)
+}
+
+async fn update_last(title: web::Json<String>, Authorized(book): Authorized<Book>) -> String {
+    format!("{} is {title}", book.0)
+}
+
+async fn update_both(
+    _: Authorized<Book>,
+    title: web::Json<String>,
+    Authorized(book): Authorized<Book>,
+) -> String {
+    format!("{} is {title}", book.0)
+}
+
+#[actix_web::test]
+async fn an_object_is_loaded_and_checked_before_the_body_is_read() {
+    let world = World::new().await;
+    let books = |path: &str| resource(path).require(IsAuthenticated & IsOwner);
+    let router = world
+        .router()
+        .service(books("/first/{id}").route(put().to(update)))
+        .service(books("/last/{id}").route(put().to(update_last)))
+        .service(books("/both/{id}").route(put().to(update_both)));
+    let app = serve(router).await;
+    let denied = r#"{"detail":"You do not have permission to perform this action."}"#;
+    for (name, id, token, body, status, answer) in [
+        ("his own", "1", Some(&world.john), r#""new""#, 200, "1 is new"),
+        ("his own, and junk", "1", Some(&world.john), "\"", 400, ""),
+        ("another's, and junk", "2", Some(&world.john), "\"", 403, denied),
+        ("none, and junk", "99", Some(&world.john), "\"", 404, r#"{"detail":"Not found."}"#),
+        (
+            "none, of a user who owns nothing",
+            "99",
+            Some(&world.mary),
+            "\"",
+            404,
+            r#"{"detail":"Not found."}"#,
+        ),
+        ("another's", "1", Some(&world.mary), r#""new""#, 403, denied),
+        (
+            "a stranger's, none",
+            "99",
+            None,
+            "{",
+            401,
+            r#"{"detail":"Authentication credentials were not provided."}"#,
+        ),
+        ("no number", "x", Some(&world.john), "\"", 404, ""),
+        ("an outage", "100", Some(&world.john), "\"", 503, ""),
+        ("an answer of its own", "101", Some(&world.john), "\"", 410, "gone"),
+    ] {
+        for (path, kind) in [
+            ("first", "application/json"),
+            ("last", "application/json"),
+            ("both", "application/json"),
+            ("first", "text/plain"),
+            ("last", "text/plain"),
+        ] {
+            let row = format!("{name}, {path}, {kind}");
+            let uri = format!("/{path}/{id}");
+            let request = token.map_or_else(|| request("PUT", &uri), |token| with_token("PUT", &uri, token));
+            let got = send(&app, request.insert_header(("content-type", kind)).set_payload(body)).await;
+            if kind == "text/plain" && status < 401 {
+                assert!(matches!(got.status.as_u16(), 400 | 415), "{row}: {}", got.status);
+                continue;
+            }
+            assert_eq!(got.status, status, "{row}: {}", got.body);
+            assert!(answer.is_empty() || got.body == answer, "{row}: {}", got.body);
+            assert!(!got.body.contains("away"), "{row}: the reason of an outage is for logs");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn nothing_of_a_body_is_read_for_who_may_not_touch_the_object() {
+    let world = World::new().await;
+    let read = Arc::new(AtomicUsize::new(0));
+    let count = web::Data::new(Arc::clone(&read));
+    let books =
+        resource("/books/{id}").route(put().to(|_: Authorized<Book>, body: web::Bytes| async { body }));
+    let routes = world.router().service(books.require(IsAuthenticated & IsOwner)).build().unwrap();
+    let app = App::new().configure(|config| routes.configure(config)).wrap_fn(move |request, next| {
+        let (request, taken) = request.into_parts();
+        let count = count.clone();
+        let counted = futures_util::StreamExt::inspect(taken, move |_| {
+            count.fetch_add(1, Ordering::SeqCst);
+        });
+        let payload = Payload::Stream { payload: Box::pin(counted) as _ };
+        next.call(ServiceRequest::from_parts(request, payload))
+    });
+    let app = served(test::init_service(app).await, TestRequest::to_request);
+    for (id, token, status, is_read) in [
+        ("1", &world.mary, 403, false),
+        ("2", &world.john, 403, false),
+        ("99", &world.john, 404, false),
+        ("1", &world.john, 200, true),
+    ] {
+        read.store(0, Ordering::SeqCst);
+        let request = with_token("PUT", &format!("/books/{id}"), token).set_payload("a body");
+        assert_eq!(send(&app, request).await.status, status, "{id}");
+        assert_eq!(read.load(Ordering::SeqCst) > 0, is_read, "{id}");
+    }
+}
+
+#[actix_web::test]
+async fn no_request_outlives_its_answer() {
+    let world = World::new().await;
+    let books = resource("/books/{id}").route(put().to(update_last)).require(IsAuthenticated & IsOwner);
+    let routes = world.router().service(books).build().unwrap();
+    let alive = Rc::new(());
+    let kept = Rc::clone(&alive);
+    let app = App::new().configure(|config| routes.configure(config)).wrap_fn(move |request, next| {
+        request.extensions_mut().insert(Rc::clone(&kept));
+        next.call(request)
+    });
+    let app = served(test::init_service(app).await, TestRequest::to_request);
+    let before = Rc::strong_count(&alive);
+    let put = |id: &str, body: &'static str| {
+        let request = with_token("PUT", &format!("/books/{id}"), &world.john).set_payload(body);
+        send(&app, request.insert_header(("content-type", "application/json")))
+    };
+    for (id, body, status) in [("1", "\"new\"", 200), ("2", "{", 403), ("1", "{", 400)] {
+        assert_eq!(put(id, body).await.status, status, "{id}");
+        assert_eq!(Rc::strong_count(&alive), before, "{id}: {status}");
+    }
+    let dropped = tokio::time::timeout(Duration::from_millis(1), put("1", "\"new\"")).await;
+    assert!(dropped.is_err(), "a store takes longer");
+    assert_eq!(Rc::strong_count(&alive), before, "the client has gone");
+}
+
+#[actix_web::test]
+async fn nobody_learns_by_auth_what_there_is() {
+    let world = World::new().await;
+    let read = |_: Auth, Authorized(book): Authorized<Book>| async move { book.0.to_string() };
+    let app =
+        serve(world.router().service(resource("/books/{id}").route(get().to(read)).require(IsOwner))).await;
+    for id in ["1", "2", "99", "100"] {
+        assert_eq!(send(&app, request("GET", &format!("/books/{id}"))).await.status, 401, "{id}");
+    }
+}
+
+async fn forgets() -> &'static str {
+    "a book"
+}
+
+async fn redirects() -> HttpResponse {
+    HttpResponse::Found().insert_header(("location", "/books/1")).finish()
+}
+
+async fn swallows(book: Option<Authorized<Book>>) -> &'static str {
+    book.map_or("no book", |_| "a book")
+}
+
+async fn checks(auth: Auth) -> Result<&'static str, Rejection> {
+    auth.check_object(&Book(1)).await?;
+    Ok("a book")
+}
+
+async fn ignores(auth: Auth) -> &'static str {
+    let _ = auth.check_object(&Book(2)).await;
+    "a book"
+}
+
+async fn checks_both(auth: Auth) -> &'static str {
+    let _ = auth.check_object(&Book(1)).await;
+    let _ = auth.check_object(&Book(2)).await;
+    "two books"
+}
+
+async fn checks_both_the_other_way(auth: Auth) -> &'static str {
+    let _ = auth.check_object(&Book(2)).await;
+    let _ = auth.check_object(&Book(1)).await;
+    "two books"
+}
+
+async fn asks(auth: Auth) -> Result<String, Rejection> {
+    Ok(format!("{} {}", auth.allows(&Book(1)).await?, auth.allows(&Book(2)).await?))
+}
+
+async fn shows_an_arc(auth: MaybeAuth) -> Result<&'static str, Rejection> {
+    auth.check_object(&Arc::new(Book(1))).await?;
+    Ok("a book")
+}
+
+fn status(status: StatusCode) -> HttpResponse {
+    HttpResponse::new(status)
+}
+
+#[actix_web::test]
+async fn an_answer_without_a_check_does_not_leave() {
+    let world = World::new().await;
+    let one = |path: &str, route: MethodRoute| resource(path).route(route).require(IsOwner);
+    let all = |router: Router| {
+        router
+            .service(one("/forgets", get().to(forgets)).route(post().to(forgets)))
+            .service(one("/redirects", get().to(redirects)))
+            .service(one("/not-modified", get().to(|| async { status(StatusCode::NOT_MODIFIED) })))
+            .service(one("/bad", get().to(|| async { status(StatusCode::BAD_REQUEST) })))
+            .service(one("/switches", get().to(|| async { status(StatusCode::SWITCHING_PROTOCOLS) })))
+            .service(one("/checks", get().to(checks)))
+            .service(one("/ignores", get().to(ignores)))
+            .service(one("/checks-both", get().to(checks_both)))
+            .service(one("/checks-both-the-other-way", get().to(checks_both_the_other_way)))
+            .service(one("/asks", get().to(asks)))
+            .service(one("/shows-an-arc", get().to(shows_an_arc)))
+            .service(one("/swallows/{id}", get().to(swallows)))
+            .service(one("/lists", get().to(asks)).route(post().to(forgets)).without_object())
+    };
+    let ours = serve(all(world.router())).await;
+    let drf = serve(all(Router::new(world.builder().drf().build().unwrap()))).await;
+    for (method, path, status, in_drf, body) in [
+        ("GET", "/forgets", 403, 403, ""),
+        ("HEAD", "/forgets", 403, 403, ""),
+        ("POST", "/forgets", 403, 200, ""),
+        ("GET", "/redirects", 403, 403, ""),
+        ("GET", "/not-modified", 304, 304, ""),
+        ("GET", "/bad", 400, 400, ""),
+        ("GET", "/checks", 200, 200, "a book"),
+        ("GET", "/ignores", 403, 403, ""),
+        ("GET", "/checks-both", 403, 403, ""),
+        ("GET", "/checks-both-the-other-way", 403, 403, ""),
+        ("GET", "/asks", 403, 403, ""),
+        ("GET", "/shows-an-arc", 403, 403, ""),
+        ("GET", "/switches", 403, 403, ""),
+        ("GET", "/swallows/1", 200, 200, "a book"),
+        ("GET", "/swallows/2", 403, 403, ""),
+        ("GET", "/swallows/99", 403, 403, ""),
+        ("GET", "/swallows/100", 403, 403, ""),
+        ("GET", "/lists", 200, 200, "true false"),
+        ("POST", "/lists", 200, 200, "a book"),
+        ("PUT", "/forgets", 405, 405, ""),
+    ] {
+        for (app, status, name) in [(&ours, status, "ours"), (&drf, in_drf, "DRF's")] {
+            let answer = send(app, with_token(method, path, &world.john)).await;
+            assert_eq!(answer.status, status, "{method} {path}, {name}");
+            assert!(body.is_empty() || answer.body == body, "{method} {path}, {name}: {}", answer.body);
+            assert_eq!(answer.header("location"), None, "{method} {path}, {name}");
+        }
+    }
+    // `IsOwner` alone cannot decide on a request, so that a stranger gets through to the handler, and no further.
+    for path in ["/forgets", "/checks", "/shows-an-arc"] {
+        assert_eq!(send(&ours, request("GET", path)).await.status.as_u16() / 100, 4, "{path}");
+    }
+}
