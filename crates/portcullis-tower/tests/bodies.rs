@@ -1,0 +1,214 @@
+//! A body is read by the guard for one purpose only, and the handler gets the same bytes.
+
+#![expect(clippy::unwrap_used, reason = "what goes wrong here ends the test")]
+
+mod common;
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use common::{
+    App, Body, Outcome, Request, Router, World, from_browser, full, log_in, page, request, send, serve,
+    text_of,
+};
+use http_body::Frame;
+use http_body_util::BodyExt;
+use portcullis_tower::{Replay, collect, post};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+async fn echo(request: Request) -> Outcome {
+    text_of(collect(request.into_body(), usize::MAX).await?)
+}
+
+/// Says in how many pieces the body has come, and whether it was read before.
+async fn pieces(request: Request) -> Outcome {
+    let mut body = request.into_body();
+    let is_replayed = matches!(body, Replay::Left(_));
+    let mut pieces = 0;
+    while body.frame().await.is_some_and(|frame| frame.is_ok()) {
+        pieces += 1;
+    }
+    text_of(format!("{pieces} {is_replayed}"))
+}
+
+fn app(world: &World, router: Router) -> App {
+    let router = router
+        .route("/echo", post(page(echo)).put(page(echo)))
+        .route("/pieces", post(page(pieces)).put(page(pieces)));
+    serve(world.with_login(router))
+}
+
+async fn csrf(app: &App, cookies: &str) -> String {
+    send(app, from_browser("GET", "/csrf", cookies).body(common::empty()).unwrap()).await.body
+}
+
+/// A body in pieces that counts what was asked of it.
+struct Pieces {
+    rest: Vec<Bytes>,
+    read: Arc<AtomicUsize>,
+}
+
+impl http_body::Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.read.fetch_add(1, Ordering::SeqCst);
+        let next = if self.rest.is_empty() { None } else { Some(self.rest.remove(0)) };
+        Poll::Ready(next.map(|piece| Ok(Frame::data(piece))))
+    }
+}
+
+fn in_pieces(pieces: &[&str]) -> (Body, Arc<AtomicUsize>) {
+    let read = Arc::default();
+    let rest = pieces.iter().map(|piece| Bytes::copy_from_slice(piece.as_bytes())).collect();
+    (Pieces { rest, read: Arc::clone(&read) }.boxed_unsync(), read)
+}
+
+#[tokio::test]
+async fn a_form_that_proves_its_origin_reaches_the_handler_unchanged() {
+    let world = World::new().await;
+    let app = app(&world, world.router());
+    let cookies = log_in(&app).await;
+    let token = csrf(&app, &cookies).await;
+    let form = format!("a=1&a=2&csrfmiddlewaretoken={token}&c=%zz&&d=%C3%A9;é=+");
+    let multipart = format!(
+        "--x\r\ncontent-disposition: form-data; name=\"csrfmiddlewaretoken\"\r\n\r\n{token}\r\n--x\r\n\
+         content-disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n\r\n\r\n--x--\r\ntrailer"
+    );
+    for (name, kind, body) in
+        [("a form", FORM, &form), ("multipart", "multipart/form-data; boundary=x", &multipart)]
+    {
+        let request = from_browser("POST", "/echo", &cookies).header("content-type", kind);
+        let (first, last) = body.split_at(body.len() / 2);
+        let answer = send(&app, request.body(in_pieces(&[first, last]).0).unwrap()).await;
+        assert_eq!(answer.status, 200, "{name}: {}", answer.body);
+        assert_eq!(&answer.body, body, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_without_a_good_token_is_refused() {
+    let world = World::new().await;
+    let app = app(&world, world.router());
+    let cookies = log_in(&app).await;
+    let token = csrf(&app, &cookies).await;
+    for (name, kind, body) in [
+        ("no token", FORM, "a=1".to_owned()),
+        ("a made-up token", FORM, format!("csrfmiddlewaretoken={}", "a".repeat(64))),
+        ("an empty token", FORM, "csrfmiddlewaretoken=".to_owned()),
+        ("a token in JSON", "application/json", format!(r#"{{"csrfmiddlewaretoken":"{token}"}}"#)),
+        ("a token in text", "text/plain", format!("csrfmiddlewaretoken={token}")),
+        ("a token without a type", "", format!("csrfmiddlewaretoken={token}")),
+    ] {
+        let request = from_browser("POST", "/echo", &cookies).header("content-type", kind);
+        assert_eq!(send(&app, request.body(full(body)).unwrap()).await.status, 403, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_guard_reads_64_kib_and_no_more() {
+    let world = World::new().await;
+    let app = app(&world, world.router());
+    let cookies = log_in(&app).await;
+    let token = csrf(&app, &cookies).await;
+    let start = format!("csrfmiddlewaretoken={token}&a=");
+    let fill = |length: usize| format!("{start}{}", "x".repeat(length - start.len()));
+    for (length, status) in [(64 * 1024, 200), (64 * 1024 + 1, 413)] {
+        let request = from_browser("POST", "/echo", &cookies).header("content-type", FORM);
+        let answer = send(&app, request.body(full(fill(length))).unwrap()).await;
+        assert_eq!(answer.status, status, "{length}");
+        assert_eq!(answer.body.len() == length, status == 200, "{length}");
+    }
+    let piece = "x".repeat(16 * 1024);
+    let (body, read) = in_pieces(&[piece.as_str(); 64]);
+    let request = from_browser("POST", "/echo", &cookies).header("content-type", FORM);
+    assert_eq!(send(&app, request.body(body).unwrap()).await.status, 413);
+    assert!(read.load(Ordering::SeqCst) <= 5, "it goes on reading: {read:?}");
+}
+
+#[tokio::test]
+async fn an_upload_with_the_header_streams() {
+    let world = World::new().await;
+    let app = app(&world, world.router());
+    let cookies = log_in(&app).await;
+    let token = csrf(&app, &cookies).await;
+    let bearer = || request("POST", "/pieces").header("authorization", format!("Token {}", world.john));
+    for (name, request) in [
+        ("a form with the header", from_browser("POST", "/pieces", &cookies).header("x-csrftoken", &token)),
+        ("a form with a token of the API", bearer()),
+    ] {
+        let (body, _) = in_pieces(&["a=1", "&b=2", "&c=3"]);
+        let answer = send(&app, request.header("content-type", FORM).body(body).unwrap()).await;
+        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, "3 false"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_body_of_a_refused_request_is_not_read() {
+    let world = World::new().await;
+    let app = app(&world, world.router());
+    let cookies = log_in(&app).await;
+    for (name, request, status) in [
+        ("a stranger", request("POST", "/echo"), 401),
+        ("a bad token", request("POST", "/echo").header("authorization", "Token pct_bad"), 401),
+        ("another site", from_browser("POST", "/echo", &cookies).header("sec-fetch-site", "cross-site"), 403),
+        ("JSON without a token", from_browser("POST", "/echo", &cookies), 403),
+        ("an unknown path", request("POST", "/unknown"), 404),
+    ] {
+        let (body, read) = in_pieces(&["a=1"]);
+        let request = if name == "JSON without a token" {
+            request.header("content-type", "application/json")
+        } else {
+            request.header("content-type", "text/plain")
+        };
+        assert_eq!(send(&app, request.body(body).unwrap()).await.status, status, "{name}");
+        assert_eq!(read.load(Ordering::SeqCst), 0, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_takes_64_kib_and_no_more() {
+    let world = World::new().await;
+    let app = serve(world.router().merge(world.tokens.obtain_endpoint("/api/login")));
+    for (length, status) in [(64 * 1024, 400), (64 * 1024 + 1, 413)] {
+        let body = format!(r#"{{"a":"{}"}}"#, "x".repeat(length - 8));
+        assert_eq!(body.len(), length);
+        let request = request("POST", "/api/login").header("content-type", "application/json");
+        assert_eq!(send(&app, request.body(full(body)).unwrap()).await.status, status, "{length}");
+    }
+}
+
+/// A body that breaks off.
+struct Broken;
+
+impl http_body::Body for Broken {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Poll::Ready(Some(Err(std::io::ErrorKind::UnexpectedEof.into())))
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_400() {
+    let rejection = collect(Broken, 10).await.unwrap_err();
+    assert_eq!(rejection.into_response().status(), 400);
+    let world = World::new().await;
+    let layer = Router::new(world.guard()).merge(world.tokens.obtain_endpoint("/api/login")).into_layer();
+    let request = request("POST", "/api/login").header("content-type", FORM).body(Broken).unwrap();
+    let unreached = |_, _| async { Ok::<_, Infallible>(http::Response::new(common::empty())) };
+    assert_eq!(layer.unwrap().answer(request, unreached).await.unwrap().status(), 400);
+}
