@@ -1,26 +1,22 @@
-//! The routes, and what guards each of them.
+//! The routes, and what guards each of them, on every framework.
 
 use std::sync::Arc;
 
-use axum::extract::Request;
-use axum::response::Response;
-use futures_util::future::BoxFuture;
 use http::HeaderName;
-use portcullis::endpoint::Endpoint;
 use portcullis::permission::{
     IsSuperuser, ModelObjectPermissions, ModelPermissions, ModelPermissionsOrAnonReadOnly, PermissionError,
 };
 use portcullis::store::{CounterStore, RefreshStore, UserBySession, UserByToken};
 use portcullis::{
     Account, AllowAny, CsrfConfig, Guard, IsAdminUser, IsAuthenticated, IsAuthenticatedOrReadOnly, Jwt,
-    JwtConfig, KeyRing, Permissions, Scheme, SessionConfig, Sessions, Throttle, TokenConfig, Tokens, Users,
+    JwtConfig, KeyRing, Permissions, Policy, Scheme, SessionConfig, Sessions, Throttle, TokenConfig, Tokens,
+    Users,
 };
-use portcullis_axum::{MethodRouter, RouteTable, Router, get, post};
 
 use crate::auth::{CustomToken, IsAuthorOrAdmin, IsOwnerOrReadOnly};
 use crate::domain::{Book, BookStore};
-use crate::views::{books, session, throttled, whoami};
-use crate::{negotiation, pages};
+use crate::pages::Page;
+use crate::views::View;
 
 /// Whatever goes wrong while the program starts.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -47,12 +43,63 @@ struct Mechanisms {
 /// The key that the contract names: for tests only. A program of yours reads its own from where it keeps secrets.
 const SIGNING_KEY: &str = "bookshop-test-only-jwt-signing-key-do-not-use-in-production";
 
-/// Puts the application together: the table of its routes, and the service.
+/// One path: what it asks, and what answers there.
+#[derive(Debug)]
+pub struct Place {
+    /// The path, in the notation that all frameworks share.
+    pub path: String,
+    /// What is asked, whatever the method.
+    pub policy: Policy,
+    /// What answers.
+    pub view: View,
+}
+
+/// The whole application, which each framework mounts.
+#[derive(Debug)]
+pub struct Site {
+    /// Who is this, may they.
+    pub guard: Guard,
+    /// What every handler may use.
+    pub shop: Shop,
+    /// Every path.
+    pub places: Vec<Place>,
+}
+
+impl Site {
+    /// Lends the paths alone, to those who stand outside of the routers.
+    #[must_use]
+    pub fn paths(&self) -> Paths {
+        Paths(self.places.iter().map(|place| place.path.clone()).collect())
+    }
+}
+
+/// The paths of the application.
+#[derive(Debug, Clone)]
+pub struct Paths(Arc<[String]>);
+
+impl Paths {
+    /// Tells whether a path is one of the application's: nothing that is secret, and nothing that decides.
+    #[must_use]
+    pub fn has(&self, path: &str) -> bool {
+        let is_same =
+            |(known, asked): (&str, &str)| known == asked || (known.starts_with('{') && !asked.is_empty());
+        self.0.iter().any(|known| {
+            known.split('/').count() == path.split('/').count()
+                && known.split('/').zip(path.split('/')).all(is_same)
+        })
+    }
+}
+
+fn place(path: &str, policy: Policy, view: View) -> Place {
+    Place { path: path.to_owned(), policy, view }
+}
+
+/// Puts the application together.
 ///
 /// # Errors
 ///
-/// What is wrong with a route; there is nothing wrong with these.
-pub fn app<S>(store: &S, books: Arc<dyn BookStore>) -> Result<(RouteTable, axum::Router), Failure>
+/// What is wrong with it; there is nothing wrong with this one.
+pub fn site<S>(store: &S, books: Arc<dyn BookStore>) -> Result<Site, Failure>
 where
     S: UserByToken<Account> + UserBySession<Account> + RefreshStore + CounterStore + Clone,
 {
@@ -73,22 +120,19 @@ where
         .trusted_proxies(["127.0.0.0/8", "10.0.0.0/8", "::1/128"])
         .drf()
         .build()?;
-    let router = Router::new(guard);
-    let router = book_routes(router)?;
-    let router = whoami_routes(router, &mechanisms)?;
-    let router = session_routes(router, &mechanisms);
-    let router = jwt_routes(router, jwt);
-    let router = throttled_route(router, &mechanisms, store)?;
-    let router = pages::routes(router, sessions);
-    let table = router.table()?;
+    let mut places = book_places()?;
+    places.extend(whoami_places(&mechanisms)?);
+    places.extend(session_places(&mechanisms));
+    places.extend(jwt_places(jwt));
+    places.push(throttled_place(&mechanisms, store)?);
+    places.extend(pages(sessions));
     let shop = Shop { books, users: users.clone(), sessions: sessions.clone() };
-    let service = router.into_router(shop)?;
-    Ok((table, service.route_layer(axum::middleware::from_fn(negotiation::negotiate))))
+    Ok(Site { guard, shop, places })
 }
 
 /// The same books nine times, each under another permission.
-fn book_routes(router: Router<Shop>) -> Result<Router<Shop>, PermissionError> {
-    let routes = [
+fn book_places() -> Result<Vec<Place>, PermissionError> {
+    let shelves = [
         ("books", Permissions::new(IsAuthenticated & IsOwnerOrReadOnly)?),
         ("public-books", Permissions::new(IsAuthenticatedOrReadOnly)?),
         ("admin-books", Permissions::new(IsAdminUser)?),
@@ -99,18 +143,18 @@ fn book_routes(router: Router<Shop>) -> Result<Router<Shop>, PermissionError> {
         ("object-books", Permissions::new(ModelObjectPermissions::<Book>::new("books", "book"))?),
         ("composed-books", Permissions::new((IsAuthenticated & !IsAdminUser) | IsSuperuser)?),
     ];
-    Ok(routes.into_iter().fold(router, |router, (name, permission)| {
-        router
-            .route(
-                &format!("/api/{name}/"),
-                books::list_routes(&permission).require(permission.clone()).without_object(),
-            )
-            .route(&format!("/api/{name}/{{id}}/"), books::detail_routes(&permission).require(permission))
-    }))
+    let places = shelves.into_iter().flat_map(|(name, permission)| {
+        let asks = || Policy::default().require(permission.clone());
+        [
+            place(&format!("/api/{name}/"), asks().without_object(), View::Books(permission.clone())),
+            place(&format!("/api/{name}/{{id}}/"), asks(), View::Book(permission.clone())),
+        ]
+    });
+    Ok(places.collect())
 }
 
 /// Who am I, by one authenticator or several: the first that knows decides, the first that refuses ends it.
-fn whoami_routes(router: Router<Shop>, mechanisms: &Mechanisms) -> Result<Router<Shop>, Failure> {
+fn whoami_places(mechanisms: &Mechanisms) -> Result<Vec<Place>, Failure> {
     let Mechanisms { users, tokens, sessions, jwt } = mechanisms;
     let basic = || users.basic();
     let token = || tokens.authenticator();
@@ -125,113 +169,86 @@ fn whoami_routes(router: Router<Shop>, mechanisms: &Mechanisms) -> Result<Router
     };
     let custom = || CustomToken::new(users.clone());
     let bearer = token().with_keyword("Bearer", Scheme::new("bearer"))?;
-    let routes = || whoami::routes().without_object();
-    Ok(router
-        .route("/api/whoami/basic/", routes().authenticate_with(basic()))
-        .route("/api/whoami/token/", routes().authenticate_with(token()))
-        .route("/api/whoami/bearer/", routes().authenticate_with(bearer))
-        .route("/api/whoami/session/", routes().authenticate_with(session()))
-        .route("/api/whoami/jwt/", routes().authenticate_with(pair()))
-        .route("/api/whoami/jwt-stateless/", routes().authenticate_with(jwt.stateless()))
-        .route("/api/whoami/remote/", routes().authenticate_with(remote()?))
-        .route("/api/whoami/custom/", routes().authenticate_with(custom()?))
-        .route(
-            "/api/whoami/multi/",
-            routes()
-                .authenticate_with(basic())
-                .authenticate_with(token())
-                .authenticate_with(session())
-                .authenticate_with(pair()),
-        )
-        .route(
-            "/api/whoami/multi-session-first/",
-            routes()
-                .authenticate_with(session())
-                .authenticate_with(basic())
-                .authenticate_with(token())
-                .authenticate_with(pair()),
-        )
-        .route(
-            "/api/whoami/optional/",
-            routes()
-                .public()
-                .authenticate_with(basic())
-                .authenticate_with(token())
-                .authenticate_with(session())
-                .authenticate_with(pair())
-                .authenticate_with(remote()?)
-                .authenticate_with(custom()?),
-        ))
+    let asks = || Policy::default().without_object();
+    let multi = asks()
+        .authenticate_with(basic())
+        .authenticate_with(token())
+        .authenticate_with(session())
+        .authenticate_with(pair());
+    let session_first = asks()
+        .authenticate_with(session())
+        .authenticate_with(basic())
+        .authenticate_with(token())
+        .authenticate_with(pair());
+    let optional = multi.clone().public().authenticate_with(remote()?).authenticate_with(custom()?);
+    let policies = [
+        ("basic", asks().authenticate_with(basic())),
+        ("token", asks().authenticate_with(token())),
+        ("bearer", asks().authenticate_with(bearer)),
+        ("session", asks().authenticate_with(session())),
+        ("jwt", asks().authenticate_with(pair())),
+        ("jwt-stateless", asks().authenticate_with(jwt.stateless())),
+        ("remote", asks().authenticate_with(remote()?)),
+        ("custom", asks().authenticate_with(custom()?)),
+        ("multi", multi),
+        ("multi-session-first", session_first),
+        ("optional", optional),
+    ];
+    let places = policies
+        .into_iter()
+        .map(|(name, policy)| place(&format!("/api/whoami/{name}/"), policy, View::WhoAmI));
+    Ok(places.collect())
 }
 
-fn session_routes(router: Router<Shop>, mechanisms: &Mechanisms) -> Router<Shop> {
+fn session_places(mechanisms: &Mechanisms) -> [Place; 5] {
     let Mechanisms { users, tokens, sessions, .. } = mechanisms;
-    let own =
-        |routes: MethodRouter<Shop>| routes.authenticate_with(sessions.authenticator()).without_object();
-    let obtain = mounted(tokens.obtain_endpoint("/api/login/"));
-    let log_in = mounted(sessions.login_endpoint("/api/session/login/"));
-    let log_out = mounted(sessions.logout_endpoint("/api/session/logout/"));
-    let csrf = mounted(sessions.csrf_endpoint("/api/csrf/"));
-    router
-        .route(
-            "/api/login/",
-            post(obtain)
-                .options(whoami::metadata)
-                .public()
-                .authenticate_with(sessions.authenticator())
-                .authenticate_with(users.basic()),
-        )
-        .route(
-            "/api/session/login/",
-            post(log_in).options(whoami::metadata).public().without_authenticators(),
-        )
-        .route("/api/session/logout/", own(post(log_out).options(whoami::metadata)))
-        .route("/api/session/password/", own(post(session::change_password).options(whoami::metadata)))
-        .route("/api/csrf/", get(csrf).options(whoami::metadata).public().without_authenticators())
+    let open = || Policy::default().public();
+    let own = || Policy::default().authenticate_with(sessions.authenticator()).without_object();
+    let session_or_basic =
+        open().authenticate_with(sessions.authenticator()).authenticate_with(users.basic());
+    let endpoint = |policy, endpoint: portcullis::endpoint::Endpoint| Place {
+        path: endpoint.path().to_owned(),
+        policy,
+        view: View::Endpoint(endpoint),
+    };
+    [
+        endpoint(session_or_basic, tokens.obtain_endpoint("/api/login/")),
+        endpoint(open().without_authenticators(), sessions.login_endpoint("/api/session/login/")),
+        endpoint(own(), sessions.logout_endpoint("/api/session/logout/")),
+        place("/api/session/password/", own(), View::ChangePassword),
+        endpoint(open().without_authenticators(), sessions.csrf_endpoint("/api/csrf/")),
+    ]
 }
 
 /// simplejwt's routes.
-fn jwt_routes(router: Router<Shop>, jwt: &Jwt) -> Router<Shop> {
+fn jwt_places(jwt: &Jwt) -> [Place; 4] {
     let endpoints = [
         jwt.obtain_endpoint("/api/token/"),
         jwt.refresh_endpoint("/api/token/refresh/"),
         jwt.verify_endpoint("/api/token/verify/"),
         jwt.revoke_endpoint("/api/token/blacklist/"),
     ];
-    endpoints.into_iter().fold(router, |router, endpoint| {
-        let path = endpoint.path().to_owned();
-        let routes = post(mounted(endpoint)).options(whoami::metadata);
-        router.route(&path, routes.public().without_authenticators())
+    endpoints.map(|endpoint| {
+        let policy = Policy::default().public().without_authenticators();
+        Place { path: endpoint.path().to_owned(), policy, view: View::Endpoint(endpoint) }
     })
 }
 
 /// Three requests a minute for nobody, five for a user.
-fn throttled_route<S>(
-    router: Router<Shop>,
-    mechanisms: &Mechanisms,
-    store: &S,
-) -> Result<Router<Shop>, Failure>
+fn throttled_place<S>(mechanisms: &Mechanisms, store: &S) -> Result<Place, Failure>
 where
     S: CounterStore + Clone,
 {
-    let anonymous = Throttle::anonymous(store.clone(), "3/min".parse()?).with_sliding_log();
-    let user = Throttle::user(store.clone(), "5/min".parse()?).with_sliding_log();
-    Ok(router.route(
-        "/api/throttled/",
-        throttled::routes()
-            .public()
-            .authenticate_with(mechanisms.tokens.authenticator())
-            .throttle(anonymous)
-            .throttle(user),
-    ))
+    let policy = Policy::default()
+        .public()
+        .authenticate_with(mechanisms.tokens.authenticator())
+        .throttle(Throttle::anonymous(store.clone(), "3/min".parse()?).with_sliding_log())
+        .throttle(Throttle::user(store.clone(), "5/min".parse()?).with_sliding_log());
+    Ok(place("/api/throttled/", policy, View::Throttled))
 }
 
-/// Makes a handler of an endpoint, so that it can share its path with OPTIONS.
-fn mounted(
-    endpoint: Endpoint,
-) -> impl Fn(Request) -> BoxFuture<'static, Response> + Clone + Send + Sync + 'static {
-    move |request| {
-        let endpoint = endpoint.clone();
-        Box::pin(async move { portcullis_axum::call(&endpoint, request).await })
-    }
+/// The pages, which ask the session alone.
+fn pages(sessions: &Sessions) -> impl Iterator<Item = Place> {
+    let policy = Policy::default().public().authenticate_with(sessions.authenticator()).without_object();
+    Page::ALL.into_iter().map(move |(path, page)| place(path, policy.clone(), View::Page(page)))
 }

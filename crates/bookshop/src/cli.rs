@@ -42,6 +42,10 @@ pub struct Serve {
 pub enum Framework {
     /// axum, through `portcullis-axum`
     Axum,
+    /// actix-web, through `portcullis-actix`
+    Actix,
+    /// hyper alone, through `portcullis-hyper`
+    Hyper,
 }
 
 /// Where the bookshop keeps what it knows.

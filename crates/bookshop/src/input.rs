@@ -6,9 +6,13 @@
 //! 3. A JSON body that is no object has no fields: 400 with the errors of no field.
 
 use http::{HeaderMap, StatusCode, header};
+use portcullis::Rejection;
 use serde_json::{Map, Value, json};
 
-use crate::answer::{Answer, answer, detail};
+use crate::answer::{answer, detail};
+
+/// The most that a view reads of a body, in bytes.
+pub const MAX_BODY: usize = 2 * 1024 * 1024;
 
 const MAX_CONTENT_TYPE: usize = 256;
 
@@ -17,7 +21,7 @@ const MAX_CONTENT_TYPE: usize = 256;
 /// # Errors
 ///
 /// The answer: 400 or 415.
-pub fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, Answer> {
+pub fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, Rejection> {
     if body.is_empty() {
         return Ok(Map::new());
     }
@@ -32,12 +36,12 @@ pub fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, Ans
     }
 }
 
-fn unsupported(content_type: &str) -> Answer {
+fn unsupported(content_type: &str) -> Rejection {
     let message = format!("Unsupported media type \"{content_type}\" in request.");
-    detail(StatusCode::UNSUPPORTED_MEDIA_TYPE, &message)
+    Rejection::answer(detail(StatusCode::UNSUPPORTED_MEDIA_TYPE, &message))
 }
 
-fn json_fields(body: &[u8]) -> Result<Map<String, Value>, Answer> {
+fn json_fields(body: &[u8]) -> Result<Map<String, Value>, Rejection> {
     let kind = match serde_json::from_slice(body) {
         Ok(Value::Object(fields)) => return Ok(fields),
         Ok(Value::Null) => return Err(no_field("No data provided")),
@@ -46,13 +50,16 @@ fn json_fields(body: &[u8]) -> Result<Map<String, Value>, Answer> {
         Ok(Value::Number(_)) => "int",
         Ok(Value::String(_)) => "str",
         Ok(Value::Array(_)) => "list",
-        Err(error) => return Err(detail(StatusCode::BAD_REQUEST, &format!("JSON parse error - {error}"))),
+        Err(error) => {
+            let message = format!("JSON parse error - {error}");
+            return Err(Rejection::answer(detail(StatusCode::BAD_REQUEST, &message)));
+        }
     };
     Err(no_field(&format!("Invalid data. Expected a dictionary, but got {kind}.")))
 }
 
-fn no_field(message: &str) -> Answer {
-    answer(StatusCode::BAD_REQUEST, &json!({ "non_field_errors": [message] }))
+fn no_field(message: &str) -> Rejection {
+    Rejection::answer(answer(StatusCode::BAD_REQUEST, &json!({ "non_field_errors": [message] })))
 }
 
 /// The last of several values of one name counts, as in Django's `QueryDict`.
@@ -90,7 +97,11 @@ mod tests {
         ] {
             let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, content_type.parse().unwrap())]);
             let got = parse(&headers, body.as_bytes()).map(Value::Object);
-            assert_eq!(got.map_err(|refusal| refusal.status().as_u16()), parsed, "{content_type} {body:.40}");
+            assert_eq!(
+                got.map_err(|refusal| refusal.into_response().status().as_u16()),
+                parsed,
+                "{content_type} {body:.40}"
+            );
         }
     }
 }

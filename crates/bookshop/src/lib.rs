@@ -8,6 +8,7 @@ pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod domain;
+pub mod frameworks;
 pub mod input;
 pub mod negotiation;
 pub mod pages;

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use bookshop::app::{Failure, app};
+use bookshop::app::{Failure, Site, site};
 use bookshop::cli::{Cli, Serve, StoreAddress};
 use bookshop::domain::{BookStore, MemoryBooks, SqliteBooks};
 use bookshop::seed::{Hashes, PEOPLE, Snapshot, plant};
-use bookshop::server;
-use bookshop::views::hooks::{self, Hooks, Reset};
+use bookshop::views::hooks::{Hooks, Reset};
+use bookshop::{frameworks, server};
 use clap::Parser;
 use portcullis::store::{MemoryStore, UserStore};
 use portcullis::{Clock, PasswordHashers, Secret, SystemClock, SystemRandom, Unavailable};
@@ -34,13 +34,13 @@ async fn main() -> ExitCode {
 async fn run(serve: Serve) -> Result<(), Failure> {
     serve.check()?;
     let listener = server::bind(serve.listen).await?;
-    let app = match &serve.store {
-        StoreAddress::Memory => on_memory(&serve).await?,
+    let (site, hooks) = match &serve.store {
+        StoreAddress::Memory => on_memory().await?,
         StoreAddress::Sqlite(file) => on_sqlite(&serve, file).await?,
     };
     let address = listener.local_addr()?;
     greet(&format!("http://{address}"));
-    Ok(server::serve(listener, app).await?)
+    frameworks::serve(serve.framework, listener, site, hooks.filter(|_| serve.reset_endpoint)).await
 }
 
 #[expect(clippy::print_stdout, reason = "this is what a person at a terminal wants to see")]
@@ -51,10 +51,10 @@ fn greet(url: &str) {
     println!("  curl {url}/api/login/ -d username=john -d password=secret123");
 }
 
-async fn on_memory(serve: &Serve) -> Result<axum::Router, Failure> {
+async fn on_memory() -> Result<(Site, Option<Hooks>), Failure> {
     let (store, books, hashes) = (MemoryStore::new(), Arc::new(MemoryBooks::default()), hashes().await?);
     plant(&store, &*books, &hashes, SystemClock.now()).await?;
-    let (_, service) = app(&store, books.clone())?;
+    let site = site(&store, books.clone())?;
     let (users, shelf) = (store.clone(), books.clone());
     let reset: Reset = Arc::new(move || {
         let (store, books, hashes) = (store.clone(), books.clone(), hashes.clone());
@@ -64,10 +64,10 @@ async fn on_memory(serve: &Serve) -> Result<axum::Router, Failure> {
             plant(&store, &*books, &hashes, SystemClock.now()).await
         })
     });
-    Ok(with_hooks(serve, service, Hooks { reset, users: Arc::new(users), books: shelf }))
+    Ok((site, Some(Hooks { reset, users: Arc::new(users), books: shelf })))
 }
 
-async fn on_sqlite(serve: &Serve, file: &Path) -> Result<axum::Router, Failure> {
+async fn on_sqlite(serve: &Serve, file: &Path) -> Result<(Site, Option<Hooks>), Failure> {
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;
     }
@@ -80,20 +80,16 @@ async fn on_sqlite(serve: &Serve, file: &Path) -> Result<axum::Router, Failure> 
     if store.login(PEOPLE[0].name).await?.is_none() {
         plant(&store, &*books, &hashes().await?, SystemClock.now()).await?;
     }
-    let (_, service) = app(&store, Arc::clone(&books))?;
+    let site = site(&store, Arc::clone(&books))?;
     if !serve.reset_endpoint {
-        return Ok(service);
+        return Ok((site, None));
     }
     let snapshot = Arc::new(Snapshot::take(file).await?);
     let reset: Reset = Arc::new(move || {
         let snapshot = Arc::clone(&snapshot);
         Box::pin(async move { snapshot.restore().await })
     });
-    Ok(with_hooks(serve, service, Hooks { reset, users: Arc::new(store), books }))
-}
-
-fn with_hooks(serve: &Serve, service: axum::Router, hooks: Hooks) -> axum::Router {
-    if serve.reset_endpoint { service.merge(hooks::routes(hooks)) } else { service }
+    Ok((site, Some(Hooks { reset, users: Arc::new(store), books })))
 }
 
 /// Hashes everybody's password, once in a process.

@@ -9,10 +9,8 @@
 //! There is one renderer, JSON. The bookshop lays this around its views, inside of routing: a path that does not
 //! exist has nothing to negotiate.
 
-use axum::extract::Request;
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode, Uri, header};
+use bytes::Bytes;
+use http::{Response, StatusCode};
 
 use crate::answer::detail;
 
@@ -20,33 +18,37 @@ const MAX_HEADER: usize = 8192;
 const MAX_RANGES: usize = 64;
 const MAX_RANGE: usize = 256;
 
-/// Refuses a request whose answer the client would not accept; everything outside `/api/` passes.
-pub async fn negotiate(request: Request, next: Next) -> Response {
-    if !request.uri().path().starts_with("/api/") {
-        return next.run(request).await;
+/// Refuses a request whose answer the client would not accept, with 404 or 406; everything outside `/api/` passes.
+#[must_use]
+pub fn negotiate<'a>(
+    path: &str,
+    query: &str,
+    accept: impl Iterator<Item = &'a [u8]>,
+) -> Option<Response<Bytes>> {
+    if !path.starts_with("/api/") {
+        return None;
     }
-    if !is_format_known(request.uri()) {
-        return detail(StatusCode::NOT_FOUND, "Not found.").into_response();
+    if !is_format_known(query) {
+        return Some(detail(StatusCode::NOT_FOUND, "Not found."));
     }
-    if !accepts_json(request.headers()) {
+    if !accepts_json(accept) {
         let reason = "Could not satisfy the request Accept header.";
-        return detail(StatusCode::NOT_ACCEPTABLE, reason).into_response();
+        return Some(detail(StatusCode::NOT_ACCEPTABLE, reason));
     }
-    next.run(request).await
+    None
 }
 
-fn is_format_known(uri: &Uri) -> bool {
-    let query = uri.query().unwrap_or_default();
+fn is_format_known(query: &str) -> bool {
     let formats = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "format");
     formats.last().is_none_or(|(_, format)| format.is_empty() || format == "json")
 }
 
-fn accepts_json(headers: &HeaderMap) -> bool {
-    let mut values = headers.get_all(header::ACCEPT).iter().peekable();
+fn accepts_json<'a>(accept: impl Iterator<Item = &'a [u8]>) -> bool {
+    let mut values = accept.peekable();
     if values.peek().is_none() {
         return true;
     }
-    let joined = values.map(http::HeaderValue::as_bytes).collect::<Vec<_>>().join(&b","[..]);
+    let joined = values.collect::<Vec<_>>().join(&b","[..]);
     let ranges = cut(&joined).split(|byte| *byte == b',').take(MAX_RANGES);
     ranges.map(<[u8]>::trim_ascii).any(|range| range.len() <= MAX_RANGE && matches_json(range))
 }
@@ -68,17 +70,7 @@ fn matches_json(range: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
-
-    fn headers(values: &[&str]) -> HeaderMap {
-        let values = values.iter().map(|value| (header::ACCEPT, HeaderValue::from_str(value).unwrap()));
-        values.collect::<Vec<_>>().into_iter().fold(HeaderMap::new(), |mut map, (name, value)| {
-            map.append(name, value);
-            map
-        })
-    }
 
     #[test]
     fn accept_is_read_as_drf_reads_it() {
@@ -105,7 +97,8 @@ mod tests {
             (&[many.as_str()], false),
             (&[padded.as_str()], false),
         ] {
-            assert_eq!(accepts_json(&headers(values)), accepted, "{values:.80?}");
+            let sent = values.iter().map(|value| value.as_bytes());
+            assert_eq!(accepts_json(sent), accepted, "{values:.80?}");
         }
     }
 
@@ -121,7 +114,7 @@ mod tests {
             ("/api/books/?format=JSON", false),
             ("/api/books/?format=json&format=api", false),
         ] {
-            assert_eq!(is_format_known(&uri.parse().unwrap()), known, "{uri}");
+            assert_eq!(is_format_known(uri.split_once('?').map_or("", |(_, query)| query)), known, "{uri}");
         }
     }
 }

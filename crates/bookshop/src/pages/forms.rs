@@ -5,32 +5,65 @@
 //!    from this very origin, or another site could log a visitor in as somebody else (login CSRF).
 //! 3. Who is logged out meanwhile lands on the login page, not on an error.
 
-use axum::Form;
-use axum::extract::{Query, State};
-use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, HeaderName, StatusCode, header};
-use portcullis::{Clock, Credentials, Error, Origin, Sessions, SystemClock, Unavailable, UsersError};
-use portcullis_axum::{MaybeAuth, Rejection, Router, Session, get, post};
-use serde::Deserialize;
+use portcullis::{
+    Clock, Credentials, Error, Origin, Rejection, Session, SystemClock, Unavailable, UsersError,
+};
+use serde_json::{Map, Value};
 
-use crate::app::Shop;
+use crate::answer::{Answer, detail, see_other};
+use crate::input::parse;
 use crate::pages::html::{AccountPage, LoginPage, SessionRow, page};
 use crate::pages::words::{ago, browser};
 use crate::seed::PEOPLE;
+use crate::views::Call;
 
-/// Adds the pages; they ask the session alone.
-pub fn routes(router: Router<Shop>, sessions: &Sessions) -> Router<Shop> {
-    let session = || sessions.authenticator();
-    router
-        .route("/", get(home).public().authenticate_with(session()).without_object())
-        .route("/login", post(log_in).public().authenticate_with(session()).without_object())
-        .route("/logout", post(log_out).public().authenticate_with(session()).without_object())
-        .route("/password", post(change_password).public().authenticate_with(session()).without_object())
-        .route("/sessions/end", post(end_session).public().authenticate_with(session()).without_object())
-        .route(
-            "/sessions/end-others",
-            post(end_others).public().authenticate_with(session()).without_object(),
-        )
+/// A page, or a form on one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// The page itself.
+    Home,
+    /// The form of nobody.
+    LogIn,
+    /// The end of this session.
+    LogOut,
+    /// Another password.
+    Password,
+    /// The end of one session.
+    EndSession,
+    /// The end of all but this one.
+    EndOthers,
+}
+
+impl Page {
+    /// All pages with their paths.
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("/", Self::Home),
+        ("/login", Self::LogIn),
+        ("/logout", Self::LogOut),
+        ("/password", Self::Password),
+        ("/sessions/end", Self::EndSession),
+        ("/sessions/end-others", Self::EndOthers),
+    ];
+
+    /// Answers a request for the page.
+    ///
+    /// # Errors
+    ///
+    /// A [`Rejection`]: a form that cannot be read, or a store that cannot answer.
+    pub async fn answer(self, call: &Call<'_>, session: &Session) -> Answer {
+        match self {
+            Self::Home => show(call, session, notice(call), None).await,
+            Self::LogIn => log_in(call, session).await,
+            Self::LogOut => {
+                session.log_out().await?;
+                Ok(see_other("/?done=logout"))
+            }
+            Self::Password => change_password(call, session).await,
+            Self::EndSession => end_session(call).await,
+            Self::EndOthers => end_others(call).await,
+        }
+    }
 }
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -38,65 +71,47 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// What the page promises beside the field; the browser's own check is no check (ASVS 6.2.1).
 const MIN_PASSWORD: usize = 8;
 
-#[derive(Debug, Default, Deserialize)]
-struct Done {
-    done: Option<String>,
-}
-
-impl Done {
-    /// What was done before the redirect; a word that is not ours says nothing.
-    fn notice(&self) -> Option<&'static str> {
-        match self.done.as_deref()? {
-            "logout" => Some("You are logged out."),
-            "password" => Some("Your password is changed; your other sessions have ended."),
-            "end" => Some("The session has ended."),
-            _ => None,
-        }
+/// What was done before the redirect; a word that is not ours says nothing.
+fn notice(call: &Call<'_>) -> Option<&'static str> {
+    let query = call.head.uri.query().unwrap_or_default();
+    let (_, done) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "done")?;
+    match &*done {
+        "logout" => Some("You are logged out."),
+        "password" => Some("Your password is changed; your other sessions have ended."),
+        "end" => Some("The session has ended."),
+        _ => None,
     }
 }
 
-#[derive(Debug, Deserialize)]
-struct LoginForm {
-    username: String,
-    password: String,
-}
+/// The fields of a form.
+struct Form(Map<String, Value>);
 
-#[derive(Debug, Deserialize)]
-struct PasswordForm {
-    old_password: String,
-    new_password: String,
-}
+impl Form {
+    fn read(call: &Call<'_>) -> Result<Self, Rejection> {
+        parse(&call.head.headers, call.body).map(Self)
+    }
 
-#[derive(Debug, Deserialize)]
-struct EndForm {
-    session: String,
-}
-
-async fn home(
-    shop: State<Shop>,
-    auth: MaybeAuth,
-    session: Session,
-    Query(done): Query<Done>,
-) -> Result<Response, Rejection> {
-    show(&shop, &auth, &session, done.notice(), None).await
+    fn text(&self, name: &str) -> Result<&str, Rejection> {
+        let missing = || detail(StatusCode::BAD_REQUEST, &format!("The form has no field `{name}`."));
+        self.0.get(name).and_then(Value::as_str).ok_or_else(|| Rejection::answer(missing()))
+    }
 }
 
 /// Shows the page of whoever asks.
 async fn show(
-    shop: &Shop,
-    auth: &MaybeAuth,
+    call: &Call<'_>,
     session: &Session,
     notice: Option<&'static str>,
     error: Option<String>,
-) -> Result<Response, Rejection> {
+) -> Answer {
     let csrf_token = csrf_token(session).await?;
     let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    let Some(user) = auth.user() else {
+    let Some(user) = call.auth.user() else {
         let username = String::new();
         return Ok(page(status, &LoginPage { notice, error, csrf_token, username, people: &PEOPLE }));
     };
     let current = session.handle().await?;
-    let sessions = shop.sessions.list(&user.id).await?.into_iter().map(|(handle, record)| SessionRow {
+    let sessions = call.shop.sessions.list(&user.id).await?.into_iter().map(|(handle, record)| SessionRow {
         label: browser(&record.label),
         last_seen: ago(SystemClock.now().since(record.last_seen_at)),
         is_current: current == Some(handle),
@@ -110,19 +125,15 @@ async fn csrf_token(session: &Session) -> Result<String, Unavailable> {
     Ok(session.csrf_token().await?.map(|token| token.expose_secret().clone()).unwrap_or_default())
 }
 
-async fn log_in(
-    State(shop): State<Shop>,
-    auth: MaybeAuth,
-    session: Session,
-    headers: HeaderMap,
-    Form(form): Form<LoginForm>,
-) -> Result<Response, Rejection> {
-    let error = if is_same_origin(&headers, auth.access().is_https()) {
-        let credentials = Credentials::new(form.username.trim(), form.password);
-        match shop.users.check(&credentials, Origin::default()).await {
+async fn log_in(call: &Call<'_>, session: &Session) -> Answer {
+    let form = Form::read(call)?;
+    let (username, password) = (form.text("username")?, form.text("password")?);
+    let error = if is_same_origin(call) {
+        let credentials = Credentials::new(username.trim(), password);
+        match call.shop.users.check(&credentials, Origin::default()).await {
             Ok(user) => {
                 session.log_in(&user).await?;
-                return Ok(Redirect::to("/").into_response());
+                return Ok(see_other("/"));
             }
             Err(Error::Rejected(_)) => "This user name and password do not match.",
             Err(error) => return Err(error.into()),
@@ -133,8 +144,8 @@ async fn log_in(
     let page_again = LoginPage {
         notice: None,
         error: Some(error.to_owned()),
-        csrf_token: csrf_token(&session).await?,
-        username: form.username,
+        csrf_token: csrf_token(session).await?,
+        username: username.to_owned(),
         people: &PEOPLE,
     };
     Ok(page(StatusCode::BAD_REQUEST, &page_again))
@@ -144,14 +155,23 @@ async fn log_in(
 ///
 /// What says neither is refused, and so is what says it twice or of another scheme: whoever can write into plain HTTP
 /// must not be able to log somebody in over TLS.
-fn is_same_origin(headers: &HeaderMap, is_https: bool) -> bool {
+fn is_same_origin(call: &Call<'_>) -> bool {
+    // HTTP/2 says the host in the URI.
+    let authority = call.head.uri.authority().map(|authority| authority.as_str().as_bytes());
+    is_from(&call.head.headers, authority, call.auth.access().is_https())
+}
+
+fn is_from(headers: &HeaderMap, authority: Option<&[u8]>, is_https: bool) -> bool {
+    let host = match (only(headers, header::HOST), authority) {
+        (Only::One(host), None) => host,
+        (Only::One(host), Some(authority)) if host == authority => host,
+        (Only::Nothing, Some(authority)) => authority,
+        _ => return false,
+    };
     let scheme = if is_https { "https://" } else { "http://" };
     match only(headers, header::ORIGIN) {
         Only::Nothing => matches!(only(headers, SEC_FETCH_SITE), Only::One(b"same-origin")),
-        Only::One(origin) => match (origin.strip_prefix(scheme.as_bytes()), only(headers, header::HOST)) {
-            (Some(named), Only::One(host)) => named == host,
-            _ => false,
-        },
+        Only::One(origin) => origin.strip_prefix(scheme.as_bytes()) == Some(host),
         Only::Several => false,
     }
 }
@@ -172,53 +192,41 @@ fn only(headers: &HeaderMap, name: HeaderName) -> Only<'_> {
     }
 }
 
-async fn log_out(session: Session) -> Result<Redirect, Rejection> {
-    session.log_out().await?;
-    Ok(Redirect::to("/?done=logout"))
-}
-
-async fn change_password(
-    State(shop): State<Shop>,
-    auth: MaybeAuth,
-    session: Session,
-    Form(form): Form<PasswordForm>,
-) -> Result<Response, Rejection> {
-    let Some(user) = auth.user() else { return Ok(Redirect::to("/").into_response()) };
-    let old = Credentials::new(user.username.clone(), form.old_password);
-    let error = match shop.users.check(&old, Origin::default()).await {
-        Ok(_) if form.new_password.chars().count() < MIN_PASSWORD => {
-            "The new password is too short: it needs at least 8 characters.".to_owned()
-        }
-        Ok(_) => match shop.users.set_password(&user.id, &form.new_password).await {
-            Ok(()) => {
-                session.keep_after_password_change().await?;
-                return Ok(Redirect::to("/?done=password").into_response());
+async fn change_password(call: &Call<'_>, session: &Session) -> Answer {
+    let Some(user) = call.auth.user() else { return Ok(see_other("/")) };
+    let form = Form::read(call)?;
+    let (old, new) = (form.text("old_password")?, form.text("new_password")?);
+    let error =
+        match call.shop.users.check(&Credentials::new(user.username.clone(), old), Origin::default()).await {
+            Ok(_) if new.chars().count() < MIN_PASSWORD => {
+                "The new password is too short: it needs at least 8 characters.".to_owned()
             }
-            Err(UsersError::Unavailable(outage)) => return Err(outage.into()),
-            Err(error) => error.to_string(),
-        },
-        Err(Error::Rejected(_)) => "The present password is wrong.".to_owned(),
-        Err(error) => return Err(error.into()),
-    };
-    show(&shop, &auth, &session, None, Some(error)).await
+            Ok(_) => match call.shop.users.set_password(&user.id, new).await {
+                Ok(()) => {
+                    session.keep_after_password_change().await?;
+                    return Ok(see_other("/?done=password"));
+                }
+                Err(UsersError::Unavailable(outage)) => return Err(outage.into()),
+                Err(error) => error.to_string(),
+            },
+            Err(Error::Rejected(_)) => "The present password is wrong.".to_owned(),
+            Err(error) => return Err(error.into()),
+        };
+    show(call, session, None, Some(error)).await
 }
 
-async fn end_session(
-    State(shop): State<Shop>,
-    auth: MaybeAuth,
-    Form(form): Form<EndForm>,
-) -> Result<Redirect, Rejection> {
-    if let (Some(user), Ok(handle)) = (auth.user(), form.session.parse()) {
-        shop.sessions.end(&user.id, &handle).await?;
+async fn end_session(call: &Call<'_>) -> Answer {
+    if let (Some(user), Ok(handle)) = (call.auth.user(), Form::read(call)?.text("session")?.parse()) {
+        call.shop.sessions.end(&user.id, &handle).await?;
     }
-    Ok(Redirect::to("/?done=end"))
+    Ok(see_other("/?done=end"))
 }
 
-async fn end_others(State(shop): State<Shop>, auth: MaybeAuth) -> Result<Redirect, Rejection> {
-    if let Some(identity) = auth.identity() {
-        shop.sessions.end_all(&identity.user().id, identity.grant().session()).await?;
+async fn end_others(call: &Call<'_>) -> Answer {
+    if let Some(identity) = call.auth.identity() {
+        call.shop.sessions.end_all(&identity.user().id, identity.grant().session()).await?;
     }
-    Ok(Redirect::to("/?done=end"))
+    Ok(see_other("/?done=end"))
 }
 
 #[cfg(test)]
@@ -254,13 +262,13 @@ mod tests {
                 let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
                 headers.append(HeaderName::from_static(name), value);
             }
-            assert_eq!(is_same_origin(&headers, is_https), own, "{sent:?}, https: {is_https}");
+            assert_eq!(is_from(&headers, None, is_https), own, "{sent:?}, https: {is_https}");
         }
     }
 
     #[test]
     fn without_a_host_there_is_no_origin_of_ours() {
         let headers = HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static("http://"))]);
-        assert!(!is_same_origin(&headers, false));
+        assert!(!is_from(&headers, None, false));
     }
 }

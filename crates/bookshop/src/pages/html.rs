@@ -5,10 +5,10 @@
 //! 3. askama escapes every value.
 
 use askama::Template;
-use axum::body::Body;
-use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
 
+use crate::answer::empty;
 use crate::seed::Person;
 
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; \
@@ -62,17 +62,20 @@ pub struct SessionRow {
 }
 
 /// Answers a page.
-pub(super) fn page(status: StatusCode, page: &impl Template) -> Response {
-    let Ok(html) = page.render() else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
-    let headers = [
+pub(super) fn page(status: StatusCode, page: &impl Template) -> Response<Bytes> {
+    let Ok(html) = page.render() else { return empty(StatusCode::INTERNAL_SERVER_ERROR) };
+    let mut response = Response::new(html.into());
+    *response.status_mut() = status;
+    for (name, value) in [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "same-origin"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    (status, headers.map(|(name, value)| (name, HeaderValue::from_static(value))), Body::from(html))
-        .into_response()
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 #[cfg(test)]

@@ -4,5 +4,5 @@ mod forms;
 mod html;
 mod words;
 
-pub use forms::routes;
+pub use forms::Page;
 pub use html::{AccountPage, LoginPage, SessionRow};

@@ -4,51 +4,72 @@
 //! 2. An id that cannot be one answers `Not found.`; one that names no book, `No Book matches the given query.`
 //! 3. A book that nobody creates is John's.
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRequestParts, Path, State};
 use bytes::Bytes;
-use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode};
+use http::{Method, Response, StatusCode};
 use portcullis::store::StoreError;
-use portcullis::{AuthRequest, Decision, Permissions, Unavailable};
-use portcullis_axum::{Authorized, LoadObject, MaybeAuth, MethodRouter, Rejection, get};
+use portcullis::{AuthRequest, Decision, Permissions, Rejection, Unavailable};
 use serde_json::{Map, Value, json};
 
-use crate::answer::{Answer, answer, detail};
+use crate::answer::{Answer, answer, detail, empty};
 use crate::app::Shop;
 use crate::domain::Book;
 use crate::input::parse;
+use crate::views::Call;
 use crate::views::metadata::describe_books;
 use crate::views::title::read_title;
 
-/// The methods on all books.
-pub fn list_routes(permission: &Permissions) -> MethodRouter<Shop> {
-    let metadata = Metadata { name: "Book List", action: Method::POST, permission: permission.clone() };
-    get(list)
-        .post(create)
-        .options(async move |auth: MaybeAuth, parts: Parts| metadata.answer(&auth, &parts, None).await)
-}
-
-/// The methods on one book.
-pub fn detail_routes(permission: &Permissions) -> MethodRouter<Shop> {
-    let metadata = Metadata { name: "Book Instance", action: Method::PUT, permission: permission.clone() };
-    get(retrieve).put(replace).patch(change).delete(remove).options(
-        async move |Authorized(book): Authorized<Book>, auth: MaybeAuth, parts: Parts| {
-            metadata.answer(&auth, &parts, Some(&book)).await
-        },
-    )
-}
-
-impl LoadObject<Shop> for Book {
-    async fn load(parts: &mut Parts, shop: &Shop) -> Result<Option<Self>, Rejection> {
-        let id: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, shop).await;
-        let Some(id) = id.ok().and_then(|Path(id)| read_id(&id)) else { return Ok(None) };
-        let book = match id {
-            Id::Possible(id) => shop.books.book(id).await.map_err(outage)?,
-            Id::TooLarge => None,
-        };
-        book.map(Some).ok_or_else(|| Rejection::answer(missing()))
+/// Answers for all books.
+///
+/// # Errors
+///
+/// A [`Rejection`]: a title that cannot be one, or a store that cannot answer.
+pub async fn list_or_create(permission: &Permissions, call: &Call<'_>) -> Answer {
+    let Call { shop, auth, head, .. } = call;
+    match head.method {
+        Method::OPTIONS => describe(call, permission, None).await,
+        Method::POST => {
+            let title = title(call, false)?.unwrap_or_default();
+            let (owner, name) = match auth.user() {
+                Some(user) => (user.id.clone(), user.username.clone()),
+                None => (1.into(), "john".to_owned()),
+            };
+            let book = shop.books.create(&title, &owner, &name).await.map_err(outage)?;
+            Ok(answer(StatusCode::CREATED, &book))
+        }
+        _ => Ok(answer(StatusCode::OK, &shop.books.list().await.map_err(outage)?)),
     }
+}
+
+/// Answers for one book, which the route's permission allows.
+///
+/// # Errors
+///
+/// As [`list_or_create`].
+pub async fn on_book(permission: &Permissions, call: &Call<'_>, book: Book) -> Answer {
+    match call.head.method {
+        Method::OPTIONS => describe(call, permission, Some(&book)).await,
+        Method::PUT => rename(call, book, false).await,
+        Method::PATCH => rename(call, book, true).await,
+        Method::DELETE => {
+            let removed = call.shop.books.delete(book.id).await.map_err(outage)?;
+            Ok(if removed { empty(StatusCode::NO_CONTENT) } else { missing() })
+        }
+        _ => Ok(answer(StatusCode::OK, &book)),
+    }
+}
+
+/// Finds the book that a path names; `None` where the path names none.
+///
+/// # Errors
+///
+/// A [`Rejection`]: 404 for a number without a book, or a store that cannot answer.
+pub async fn load(shop: &Shop, id: Option<&str>) -> Result<Option<Book>, Rejection> {
+    let Some(id) = id.and_then(read_id) else { return Ok(None) };
+    let book = match id {
+        Id::Possible(id) => shop.books.book(id).await.map_err(outage)?,
+        Id::TooLarge => None,
+    };
+    book.map(Some).ok_or_else(|| Rejection::answer(missing()))
 }
 
 /// A number that names a book, or that no book can have.
@@ -65,55 +86,9 @@ fn read_id(text: &str) -> Option<Id> {
     is_number.then(|| text.parse().map_or(Id::TooLarge, Id::Possible))
 }
 
-async fn list(State(shop): State<Shop>) -> Result<Answer, Rejection> {
-    let books = shop.books.list().await.map_err(outage)?;
-    Ok(answer(StatusCode::OK, &books))
-}
-
-async fn create(
-    State(shop): State<Shop>,
-    auth: MaybeAuth,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Answer, Rejection> {
-    let title = title(&headers, &body, false)?.unwrap_or_default();
-    let (owner, name) = match auth.user() {
-        Some(user) => (user.id.clone(), user.username.clone()),
-        None => (1.into(), "john".to_owned()),
-    };
-    let book = shop.books.create(&title, &owner, &name).await.map_err(outage)?;
-    Ok(answer(StatusCode::CREATED, &book))
-}
-
-async fn retrieve(Authorized(book): Authorized<Book>) -> Answer {
-    answer(StatusCode::OK, &book)
-}
-
-async fn replace(
-    shop: State<Shop>,
-    Authorized(book): Authorized<Book>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Answer, Rejection> {
-    rename(shop, book, title(&headers, &body, false)?).await
-}
-
-async fn change(
-    shop: State<Shop>,
-    Authorized(book): Authorized<Book>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Answer, Rejection> {
-    rename(shop, book, title(&headers, &body, true)?).await
-}
-
-async fn rename(
-    State(shop): State<Shop>,
-    mut book: Book,
-    title: Option<String>,
-) -> Result<Answer, Rejection> {
-    if let Some(title) = title {
-        if !shop.books.rename(book.id, &title).await.map_err(outage)? {
+async fn rename(call: &Call<'_>, mut book: Book, partial: bool) -> Answer {
+    if let Some(title) = title(call, partial)? {
+        if !call.shop.books.rename(book.id, &title).await.map_err(outage)? {
             return Ok(missing());
         }
         book.title = title;
@@ -121,21 +96,13 @@ async fn rename(
     Ok(answer(StatusCode::OK, &book))
 }
 
-async fn remove(
-    State(shop): State<Shop>,
-    Authorized(book): Authorized<Book>,
-) -> Result<StatusCode, Rejection> {
-    let removed = shop.books.delete(book.id).await.map_err(outage)?;
-    if removed { Ok(StatusCode::NO_CONTENT) } else { Err(Rejection::answer(missing())) }
-}
-
-fn title(headers: &HeaderMap, body: &[u8], partial: bool) -> Result<Option<String>, Rejection> {
-    let fields: Map<String, Value> = parse(headers, body).map_err(Rejection::answer)?;
+fn title(call: &Call<'_>, partial: bool) -> Result<Option<String>, Rejection> {
+    let fields: Map<String, Value> = parse(&call.head.headers, call.body)?;
     read_title(fields.get("title"), partial)
         .map_err(|messages| Rejection::answer(answer(StatusCode::BAD_REQUEST, &json!({ "title": messages }))))
 }
 
-fn missing() -> Answer {
+fn missing() -> Response<Bytes> {
     detail(StatusCode::NOT_FOUND, "No Book matches the given query.")
 }
 
@@ -144,31 +111,21 @@ fn outage(error: StoreError) -> Rejection {
 }
 
 /// What OPTIONS tells: the writing action is named only to those who may take it (DRF `SimpleMetadata`).
-#[derive(Debug, Clone)]
-struct Metadata {
-    name: &'static str,
-    action: Method,
-    permission: Permissions,
-}
-
-impl Metadata {
-    async fn answer(
-        &self,
-        auth: &MaybeAuth,
-        parts: &Parts,
-        book: Option<&Book>,
-    ) -> Result<Answer, Rejection> {
-        let (method, client) = (&self.action, auth.access().client());
-        let request = AuthRequest::new(method, &parts.uri, &parts.headers, auth.identity(), client);
-        let decision = match book {
-            Some(book) => self.permission.check_object(&request, book).await?,
-            None => self.permission.check(&request).await?,
-        };
-        let refused =
-            matches!(decision, Decision::Deny(_)) || (book.is_some() && decision != Decision::Allow);
-        let action = (!refused).then_some(self.action.as_str());
-        Ok(answer(StatusCode::OK, &describe_books(self.name, action)))
-    }
+async fn describe(call: &Call<'_>, permission: &Permissions, book: Option<&Book>) -> Answer {
+    let (name, action) = match book {
+        Some(_) => ("Book Instance", Method::PUT),
+        None => ("Book List", Method::POST),
+    };
+    let Call { auth, head, .. } = call;
+    let client = auth.access().client();
+    let request = AuthRequest::new(&action, &head.uri, &head.headers, auth.identity(), client);
+    let decision = match book {
+        Some(book) => permission.check_object(&request, book).await?,
+        None => permission.check(&request).await?,
+    };
+    let refused = matches!(decision, Decision::Deny(_)) || (book.is_some() && decision != Decision::Allow);
+    let action = (!refused).then_some(action.as_str());
+    Ok(answer(StatusCode::OK, &describe_books(name, action)))
 }
 
 #[cfg(test)]

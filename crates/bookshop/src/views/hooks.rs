@@ -5,17 +5,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::StatusCode;
+use http::{Response, StatusCode};
 use portcullis::store::{StoreError, UserChange, UserStore};
 use portcullis::{PasswordHashers, Secret, SystemRandom};
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::answer::{answer, detail, empty};
 use crate::domain::BookStore;
 
 /// Puts the seeded state back.
@@ -50,22 +48,25 @@ struct Edit {
     delete: bool,
 }
 
-/// Makes the routes of the hooks.
-pub fn routes(hooks: Hooks) -> axum::Router {
-    axum::Router::new().route("/__reset__", post(reset)).route("/__user__", post(edit)).with_state(hooks)
-}
+impl Hooks {
+    /// The paths of the hooks; all of them are POST.
+    pub const PATHS: [&'static str; 2] = ["/__reset__", "/__user__"];
 
-async fn reset(State(hooks): State<Hooks>) -> Response {
-    match (hooks.reset)().await {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(error) => failed(&error),
+    /// Does what a path says.
+    pub async fn answer(&self, path: &str, body: &[u8]) -> Response<Bytes> {
+        let done = match path {
+            "/__reset__" => (self.reset)().await.map(|()| empty(StatusCode::NO_CONTENT)),
+            _ => self.edit(body).await,
+        };
+        done.unwrap_or_else(|error| detail(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()))
     }
-}
 
-async fn edit(State(hooks): State<Hooks>, Json(edit): Json<Edit>) -> Response {
-    match apply(&hooks, edit).await {
-        Ok(deleted) => Json(json!({ "deleted": deleted })).into_response(),
-        Err(error) => failed(&error),
+    async fn edit(&self, body: &[u8]) -> Result<Response<Bytes>, StoreError> {
+        let Ok(edit) = serde_json::from_slice(body) else {
+            return Ok(detail(StatusCode::BAD_REQUEST, "this is no change of a user"));
+        };
+        let deleted = apply(self, edit).await?;
+        Ok(answer(StatusCode::OK, &json!({ "deleted": deleted })))
     }
 }
 
@@ -92,8 +93,4 @@ async fn apply(hooks: &Hooks, edit: Edit) -> Result<bool, StoreError> {
     change.is_superuser = edit.is_superuser;
     hooks.users.update_user(&id, change).await?;
     Ok(false)
-}
-
-fn failed(error: &StoreError) -> Response {
-    (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response()
 }

@@ -1,13 +1,11 @@
 //! Who am I, and how do you know?
 
-use axum::Json;
-use http::{StatusCode, Uri};
-use portcullis::{Identity, Scheme};
-use portcullis_axum::{MaybeAuth, MethodRouter, get};
+use bytes::Bytes;
+use http::{Response, StatusCode, Uri};
+use portcullis::{Identity, MaybeAuth, Scheme};
 use serde::Serialize;
 
-use crate::answer::{Answer, answer};
-use crate::app::Shop;
+use crate::answer::answer;
 use crate::views::metadata::describe;
 
 #[derive(Debug, Serialize)]
@@ -16,16 +14,14 @@ struct Who {
     auth: Option<&'static str>,
 }
 
-/// The methods of a whoami route.
-pub fn routes() -> MethodRouter<Shop> {
-    get(who).post(who).options(metadata)
-}
-
-async fn who(auth: MaybeAuth) -> Json<impl Serialize> {
-    Json(Who {
+/// Says who asks.
+#[must_use]
+pub fn who(auth: &MaybeAuth) -> Response<Bytes> {
+    let who = Who {
         user: auth.identity().map(called),
         auth: auth.identity().map(|identity| identity.scheme().as_str()),
-    })
+    };
+    answer(StatusCode::OK, &who)
 }
 
 /// A user made of claims is called as simplejwt calls it.
@@ -37,7 +33,8 @@ fn called(identity: &Identity) -> String {
 }
 
 /// DRF's answer to OPTIONS.
-pub async fn metadata(uri: Uri) -> Answer {
+#[must_use]
+pub fn metadata(uri: &Uri) -> Response<Bytes> {
     let name = uri.path().trim_matches('/').rsplit('/').next().unwrap_or_default();
     answer(StatusCode::OK, &describe(name, ""))
 }
