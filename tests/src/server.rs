@@ -17,13 +17,13 @@ pub struct Bookshop {
 }
 
 impl Bookshop {
-    /// Builds the bookshop where needed and serves it from a store, with the test hooks.
+    /// Builds the bookshop where needed and serves it on a framework from a store, with the test hooks.
     ///
     /// # Errors
     ///
     /// When it cannot be built, or ends before it says where it listens.
-    pub fn start(store: &str) -> Result<Self, Problem> {
-        Self::start_with(&["--store", store, "--reset-endpoint"])
+    pub fn start(framework: &str, store: &str) -> Result<Self, Problem> {
+        Self::start_with(&["--framework", framework, "--store", store, "--reset-endpoint"])
     }
 
     /// As [`start`](Self::start), with these arguments after `serve --listen 127.0.0.1:0`.
@@ -32,7 +32,10 @@ impl Bookshop {
     ///
     /// As [`start`](Self::start).
     pub fn start_with(arguments: &[&str]) -> Result<Self, Problem> {
+        // What a hostile client is told about by actix-web alone.
+        let log = env::var("RUST_LOG").unwrap_or_else(|_| "error,actix_http=off".to_owned());
         let mut process = Command::new(program()?)
+            .env("RUST_LOG", log)
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(arguments)
             .stdin(Stdio::null())

@@ -132,7 +132,7 @@ async fn visit(first: &WebDriver, second: &WebDriver, url: &str) -> WebDriverRes
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_logs_in_changes_the_password_and_logs_out() -> Result<(), Problem> {
-    let shop = Bookshop::start("memory")?;
+    let shop = Bookshop::start("axum", "memory")?;
     let driver = Driver::start()?;
     let (first, second) = (driver.browser().await?, driver.browser().await?);
     let visited = visit(&first, &second, shop.base_url()).await;

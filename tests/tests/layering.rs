@@ -197,6 +197,41 @@ fn core_names_no_runtime_framework_or_database() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// The adapters, and which other adapters each is built on.
+const ADAPTERS: [(&str, &[&str]); 4] = [
+    ("portcullis-axum", &[]),
+    ("portcullis-actix", &[]),
+    ("portcullis-tower", &[]),
+    ("portcullis-hyper", &["portcullis-tower"]),
+];
+/// How many lines of code an adapter may have; documentation, which each repeats for its users, is not counted.
+const MOST_LINES: usize = 1000;
+
+#[test]
+fn an_adapter_is_thin() {
+    for (adapter, _) in ADAPTERS {
+        let folder = format!("crates/{adapter}/src");
+        let own = sources()
+            .unwrap()
+            .into_iter()
+            .filter(|file| file.starts_with(&folder) && !file.ends_with("tests.rs"));
+        let lines = own.map(|file| code(&read(&file)).lines().filter(|line| !line.trim().is_empty()).count());
+        let lines = lines.sum::<usize>();
+        assert!(0 < lines && lines < MOST_LINES, "{adapter}: {lines} lines");
+    }
+}
+
+#[test]
+fn an_adapter_can_be_deleted_and_the_others_build() {
+    for (adapter, built_on) in ADAPTERS {
+        let manifest = read(Path::new(&format!("crates/{adapter}/Cargo.toml")));
+        for (other, _) in ADAPTERS.iter().filter(|(other, _)| *other != adapter && !built_on.contains(other))
+        {
+            assert!(!manifest.contains(other), "{adapter} names {other}");
+        }
+    }
+}
+
 #[test]
 fn every_crate_takes_the_lints_of_the_workspace() {
     let manifests = files().unwrap().into_iter().filter(|file| file.ends_with("Cargo.toml"));

@@ -123,15 +123,16 @@ fn a_case_ends_at_its_first_problem() {
         serde_json::from_value(json!({"id": "", "about": "", "steps": [step, step, step]})).unwrap();
 
     let (host, server) = serve(vec![reset, good, good, good]);
-    assert_eq!(run(&host, &case), Lines::new());
+    let ask = |host: &str| run(host, Protocol::Http1, &case).unwrap();
+    assert_eq!(ask(&host), Lines::new());
     assert_eq!(server.join().unwrap(), 4);
 
     let (host, server) = serve(vec![reset, good, bad]);
-    assert_eq!(run(&host, &case), ["step 2 GET /p: status: expected 200, got 403 \"\""]);
+    assert_eq!(ask(&host), ["step 2 GET /p: status: expected 200, got 403 \"\""]);
     assert_eq!(server.join().unwrap(), 3);
 
     let (host, server) = serve(vec![bad]);
-    assert_eq!(run(&host, &case), ["POST /__reset__ answered 403"]);
+    assert_eq!(ask(&host), ["POST /__reset__ answered 403"]);
     assert_eq!(server.join().unwrap(), 1);
 }
 

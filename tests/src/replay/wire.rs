@@ -103,9 +103,10 @@ fn encode(host: &str, request: &Request, variables: &Variables) -> Result<Vec<u8
     Ok(bytes)
 }
 
-type Body = (Option<Vec<u8>>, Option<&'static str>);
+pub(super) type Body = (Option<Vec<u8>>, Option<&'static str>);
 
-fn body(request: &Request, variables: &Variables) -> Result<Body, Problem> {
+/// The body of a request, and its usual type.
+pub(super) fn body(request: &Request, variables: &Variables) -> Result<Body, Problem> {
     if let Some(json) = &request.json {
         Ok((Some(fill_value(json, variables)?.to_string().into_bytes()), Some("application/json")))
     } else if let Some(fields) = &request.form {
