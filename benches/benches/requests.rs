@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use axum::extract::Request;
 use criterion::{BatchSize, Criterion};
-use portcullis_benches::{Outcome, Serve, cases};
+use portcullis_benches::{Outcome, Sent, Serve, cases};
 
 fn main() -> ExitCode {
     let mut criterion = Criterion::default().configure_from_args();
@@ -17,7 +16,7 @@ fn main() -> ExitCode {
 fn run(criterion: &mut Criterion) -> Outcome<()> {
     for mut case in cases()? {
         let mut group = criterion.benchmark_group(&case.name);
-        let mut measure = |name, serve: &mut Serve, request: &dyn Fn() -> Request| {
+        let mut measure = |name, serve: &mut Serve, request: &dyn Fn() -> Sent| {
             group.bench_function(name, |bencher| {
                 bencher.iter_batched(request, &mut *serve, BatchSize::SmallInput);
             });

@@ -2,21 +2,20 @@
 
 use std::fmt;
 
-use axum::extract::Request;
 use http::{HeaderName, StatusCode};
 use portcullis::permission::{IsAdminUser, IsAuthenticated, IsSuperuser, ModelPermissions, permission_fn};
 use portcullis::{Account, AuthRequest, Decision, Guard, Permissions, RequestHead};
 
-use crate::jwt;
-use crate::server::{Serve, bare, by_hand, core, guarded, nothing, permission};
+use crate::server::{Sent, Serve, bare, by_hand, core, direct, guarded, nothing, permission};
 use crate::world::{Outcome, World, authorization, cookie, request};
+use crate::{frameworks, jwt};
 
 /// A request, and who serves it.
 pub struct Case {
     /// What it is called, in tables and in the file of instructions.
     pub name: String,
     /// Makes the request.
-    pub request: Box<dyn Fn() -> Request>,
+    pub request: Box<dyn Fn() -> Sent>,
     /// Serves it without authentication.
     pub base: Serve,
     /// Serves it with Portcullis.
@@ -113,11 +112,12 @@ pub fn cases() -> Outcome<Vec<Case>> {
     }
     cases.extend(permissions()?);
     cases.extend(jwt::cases(&world)?);
+    cases.extend(frameworks::cases(&world)?);
     Ok(cases)
 }
 
-pub(crate) fn make(credential: &Option<(HeaderName, String)>) -> Request {
-    request(credential.as_ref().map(|(name, value)| (name.clone(), value.as_str())))
+pub(crate) fn make(credential: &Option<(HeaderName, String)>) -> Sent {
+    Sent::Http(request(credential.as_ref().map(|(name, value)| (name.clone(), value.as_str()))))
 }
 
 fn rows(world: &World) -> Outcome<Vec<Row>> {
@@ -186,7 +186,7 @@ fn permissions() -> Outcome<Vec<Case>> {
     for (name, permissions, codenames) in rows {
         cases.push(Case {
             name: format!("permission: {name}"),
-            request: Box::new(|| request(None)),
+            request: Box::new(|| make(&None)),
             base: nothing_decided(),
             ours: permission(permissions, holder(codenames)),
             peer: None,
@@ -201,7 +201,7 @@ fn permissions() -> Outcome<Vec<Case>> {
 
 /// What a permission is measured against: the same head, and nobody asked.
 pub(crate) fn nothing_decided() -> Serve {
-    Box::new(|request| {
+    direct(|request| {
         let (parts, _body) = request.into_parts();
         std::hint::black_box(RequestHead::new(&parts, None));
         StatusCode::OK

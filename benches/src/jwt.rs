@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::case::{Case, Row, Target, make, nothing_decided};
 use crate::floor::{Floor, bearer};
-use crate::server::{Serve, bare, core, guarded, nothing, serve};
+use crate::server::{Serve, bare, core, direct, guarded, nothing, serve};
 use crate::tokens::Signed;
 use crate::world::{Outcome, World, authorization, cookie};
 
@@ -138,19 +138,19 @@ fn verified(suffix: &str, token: &str, signed: &Signed) -> Case {
     Case {
         name: format!("verify: {}{suffix}", signed.algorithm),
         request: Box::new(move || make(&sent)),
-        base: direct(|token| !token.is_empty()),
-        ours: direct(ours),
-        peer: Some(direct(move |token| jsonwebtoken::decode::<Payload>(token, &key, &rules).is_ok())),
-        limit: Some(direct(move |token| floor.check(token).is_some())),
-        signature: Some(with_signature(direct(|token| !token.is_empty()), signed, token)),
+        base: checked(|token| !token.is_empty()),
+        ours: checked(ours),
+        peer: Some(checked(move |token| jsonwebtoken::decode::<Payload>(token, &key, &rules).is_ok())),
+        limit: Some(checked(move |token| floor.check(token).is_some())),
+        signature: Some(with_signature(checked(|token| !token.is_empty()), signed, token)),
         status,
         target: Target { of_limit: Some(of_limit), allocations: Some(4), ..Target::NONE },
     }
 }
 
 /// No framework and no guard: the head is taken off and the token found.
-fn direct(check: impl Fn(&[u8]) -> bool + 'static) -> Serve {
-    Box::new(move |request| {
+fn checked(check: impl Fn(&[u8]) -> bool + 'static) -> Serve {
+    direct(move |request| {
         let (parts, _body) = request.into_parts();
         let is_good = bearer(&parts.headers).is_some_and(&check);
         if is_good { StatusCode::OK } else { StatusCode::UNAUTHORIZED }
@@ -158,17 +158,17 @@ fn direct(check: impl Fn(&[u8]) -> bool + 'static) -> Serve {
 }
 
 /// The check of the signature behind a base: what AWS-LC takes on this machine.
-fn with_signature(mut base: Serve, signed: &Signed, token: &str) -> Serve {
+pub(crate) fn with_signature(mut base: Serve, signed: &Signed, token: &str) -> Serve {
     use base64::Engine as _;
     let key = Arc::clone(&signed.raw);
     let (message, signature) = token.rsplit_once('.').unwrap_or_default();
     let message = message.to_owned();
     let signature = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
-    Box::new(move |request| {
+    Box::new(move |sent| {
         if !message.is_empty() {
             std::hint::black_box(key.verify(message.as_bytes(), &signature));
         }
-        base(request)
+        base(sent)
     })
 }
 
@@ -190,7 +190,7 @@ fn silent(world: &World, signed: &Signed) -> Vec<Case> {
                 name: format!("applies: {name}, {what}"),
                 request: Box::new(move || make(&credential)),
                 base: nothing_decided(),
-                ours: Box::new(move |request| {
+                ours: direct(move |request| {
                     let (parts, _body) = request.into_parts();
                     let applies = authenticator.applies(&RequestHead::new(&parts, None));
                     if applies { StatusCode::OK } else { StatusCode::NO_CONTENT }

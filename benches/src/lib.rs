@@ -8,6 +8,7 @@
 mod case;
 mod clock;
 mod floor;
+mod frameworks;
 mod jwt;
 mod server;
 mod tokens;
@@ -15,7 +16,7 @@ mod world;
 
 pub use case::{Case, Target, cases};
 pub use clock::{median, process_seconds, thread_seconds};
-pub use server::Serve;
+pub use server::{Sent, Serve};
 pub use tokens::{Pairs, pairs};
 pub use world::{Outcome, World};
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::fmt;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -19,11 +20,33 @@ use tower_service::Service;
 
 use crate::world::Outcome;
 
+/// A request as a framework takes it.
+pub enum Sent {
+    /// axum, hyper, and no framework.
+    Http(Request),
+    /// actix-web.
+    Actix(actix_http::Request),
+}
+
 /// Answers a request at once; the answer is 500 for one that would wait.
-pub type Serve = Box<dyn FnMut(Request) -> StatusCode>;
+pub type Serve = Box<dyn FnMut(Sent) -> StatusCode>;
+
+impl fmt::Debug for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if matches!(self, Self::Http(_)) { "Http" } else { "Actix" })
+    }
+}
+
+/// Serves what no other framework is asked.
+pub(crate) fn direct(mut serve: impl FnMut(Request) -> StatusCode + 'static) -> Serve {
+    Box::new(move |sent| match sent {
+        Sent::Http(request) => serve(request),
+        Sent::Actix(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    })
+}
 
 pub(crate) fn serve(mut router: Router) -> Serve {
-    Box::new(move |request| {
+    direct(move |request| {
         let answer: Option<Result<Response, Infallible>> =
             Service::<Request>::call(&mut router, request).now_or_never();
         answer.map_or(StatusCode::INTERNAL_SERVER_ERROR, |Ok(answer)| answer.status())
@@ -75,7 +98,7 @@ async fn check_by_hand(State(accounts): State<Accounts>, mut request: Request, n
 
 /// No framework: the head is taken off and an answer made.
 pub(crate) fn nothing() -> Serve {
-    Box::new(|request| {
+    direct(|request| {
         let (parts, body) = request.into_parts();
         std::hint::black_box(&parts);
         drop(body);
@@ -86,7 +109,7 @@ pub(crate) fn nothing() -> Serve {
 /// No framework: the guard's three calls.
 pub(crate) fn core(guard: &Guard) -> Outcome<Serve> {
     let route = guard.route(&Policy::default())?;
-    Ok(Box::new(move |request| {
+    Ok(direct(move |request| {
         let answer = decide(&route, request).now_or_never();
         answer.map_or(StatusCode::INTERNAL_SERVER_ERROR, |answer| answer.status())
     }))
@@ -107,7 +130,7 @@ async fn decide(route: &Route, request: Request) -> Response {
 /// A permission alone, asked about a user.
 pub(crate) fn permission(permissions: Permissions, user: Account) -> Serve {
     let identity = portcullis::Identity::new(Arc::new(user), portcullis::Scheme::TOKEN);
-    Box::new(move |request| {
+    direct(move |request| {
         let (parts, _body) = request.into_parts();
         let asked = AuthRequest::new(&parts.method, &parts.uri, &parts.headers, Some(&identity), None);
         match std::hint::black_box(&permissions).check(&asked).now_or_never() {

@@ -1,8 +1,7 @@
 //! What a request may allocate beside what axum does: counts are the same on every machine.
 
 use allocation_counter::measure;
-use axum::extract::Request;
-use portcullis_benches::{Serve, cases};
+use portcullis_benches::{Sent, Serve, cases};
 
 #[test]
 fn no_case_allocates_more_than_its_target() {
@@ -19,7 +18,7 @@ fn no_case_allocates_more_than_its_target() {
     assert!(checked >= 35, "{checked} cases have a target");
 }
 
-fn allocations(serve: &mut Serve, request: Request) -> i64 {
+fn allocations(serve: &mut Serve, request: Sent) -> i64 {
     let counted = measure(|| {
         serve(request);
     });

@@ -3,8 +3,7 @@
 use std::io::{Write, stdout};
 
 use allocation_counter::{AllocationInfo, measure};
-use axum::extract::Request;
-use portcullis_benches::{Case, Outcome, Serve, cases};
+use portcullis_benches::{Case, Outcome, Sent, Serve, cases};
 
 fn main() -> Outcome<()> {
     let mut out = stdout().lock();
@@ -25,14 +24,14 @@ fn added(case: &mut Case) -> Outcome<(i64, i64)> {
     Ok(difference(&mut case.ours, &mut case.base, &case.request))
 }
 
-fn difference(ours: &mut Serve, base: &mut Serve, request: &dyn Fn() -> Request) -> (i64, i64) {
+fn difference(ours: &mut Serve, base: &mut Serve, request: &dyn Fn() -> Sent) -> (i64, i64) {
     let (ours, base) = (steady(ours, request), steady(base, request));
     let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     (signed(ours.count_total) - signed(base.count_total), signed(ours.bytes_total) - signed(base.bytes_total))
 }
 
 /// Counts for the second request: the first one notes a use of its token.
-fn steady(serve: &mut Serve, request: &dyn Fn() -> Request) -> AllocationInfo {
+fn steady(serve: &mut Serve, request: &dyn Fn() -> Sent) -> AllocationInfo {
     let (first, second) = (request(), request());
     serve(first);
     measure(|| {

@@ -5,8 +5,7 @@
 
 use std::io::{Write, stdout};
 
-use axum::extract::Request;
-use portcullis_benches::{Outcome, Serve, cases};
+use portcullis_benches::{Outcome, Sent, Serve, cases};
 
 /// `benches/run` divides by it.
 const REQUESTS: usize = 100;
@@ -27,7 +26,7 @@ fn main() -> Outcome<()> {
 }
 
 #[inline(never)]
-fn measured(serve: &mut Serve, requests: Vec<Request>) {
+fn measured(serve: &mut Serve, requests: Vec<Sent>) {
     for request in requests {
         std::hint::black_box(serve(request));
     }

@@ -179,7 +179,7 @@ async fn exchange(connection: &mut TcpStream, request: &str) -> Outcome<String> 
         let text = std::str::from_utf8(&answer)?;
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-        if body.len() >= length.unwrap_or("0").parse()? {
+        if body.len() >= length.unwrap_or("0").parse::<usize>()? {
             return Ok(text.to_owned());
         }
     }

@@ -5,8 +5,7 @@
 
 use std::io::{Write, stdout};
 
-use axum::extract::Request;
-use portcullis_benches::{BATCH, Case, Outcome, Serve, Target, cases, median, thread_seconds};
+use portcullis_benches::{BATCH, Case, Outcome, Sent, Serve, Target, cases, median, thread_seconds};
 
 const ROUNDS: usize = 301;
 
@@ -77,7 +76,7 @@ fn measure(case: &mut Case, times: &mut Times, round: usize) -> Outcome<()> {
 
 /// Returns the CPU time of one request of a batch.
 #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
-fn nanoseconds(serve: &mut Serve, request: &dyn Fn() -> Request) -> f64 {
+fn nanoseconds(serve: &mut Serve, request: &dyn Fn() -> Sent) -> f64 {
     let requests: Vec<_> = (0..BATCH).map(|_| request()).collect();
     let start = thread_seconds();
     for request in requests {
