@@ -14,6 +14,7 @@ mod claims;
 mod config;
 mod crypto;
 mod error;
+mod file;
 mod from_claims;
 mod header;
 mod issue;
