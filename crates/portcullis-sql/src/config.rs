@@ -17,17 +17,18 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct SqlConfig {
     timeout: Duration,
-    connections: NonZeroU32,
+    connections: Option<NonZeroU32>,
 }
 
 impl Default for SqlConfig {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(2), connections: NonZeroU32::MIN.saturating_add(3) }
+        Self { timeout: Duration::from_secs(2), connections: None }
     }
 }
 
 impl SqlConfig {
-    /// Sets within what time every verb answers, waiting for a connection or a lock included (2 seconds unless set).
+    /// Sets within what time every verb answers, waiting for a connection or a lock and connecting included (2 seconds
+    /// unless set). In PostgreSQL no statement runs for longer than that on the server, either, but those of a migration.
     ///
     /// # Security
     ///
@@ -37,10 +38,11 @@ impl SqlConfig {
         Self { timeout, ..self }
     }
 
-    /// Sets how many look-ups may be under way at once (4 unless set).
+    /// Sets how many look-ups may be under way at once in SQLite (4 unless set), or how many verbs in PostgreSQL, each on a
+    /// connection of its own (10 unless set). What comes on top waits its turn, within the time-out.
     #[must_use]
     pub fn with_connections(self, connections: NonZeroU32) -> Self {
-        Self { connections, ..self }
+        Self { connections: Some(connections), ..self }
     }
 
     /// Returns within what time every verb answers.
@@ -49,9 +51,9 @@ impl SqlConfig {
         self.timeout
     }
 
-    /// Returns how many look-ups may be under way at once.
+    /// Returns how many connections there may be, if that was set.
     #[must_use]
-    pub const fn connections(&self) -> NonZeroU32 {
+    pub const fn connections(&self) -> Option<NonZeroU32> {
         self.connections
     }
 }

@@ -4,6 +4,8 @@ use std::error::Error as StdError;
 
 use portcullis::store::StoreError;
 
+use crate::engine::Engine;
+
 /// Why a database could not be opened or brought up to date.
 ///
 /// # Examples
@@ -21,16 +23,21 @@ use portcullis::store::StoreError;
 #[non_exhaustive]
 pub enum SqlError {
     /// The URL names a database that Portcullis does not know.
-    #[error("`{0}` is not a database that is supported; write `sqlite:app.db` or `sqlite::memory:`")]
+    #[error(
+        "`{0}` is not a database that is supported; write `sqlite:app.db` or `postgres://user@host/database`"
+    )]
     UnknownScheme(String),
-    /// The URL names a database that a later version is to support.
-    #[error("`{0}` is not supported in this version; write `sqlite:app.db` or `sqlite::memory:`")]
-    NotInThisVersion(String),
+    /// The URL names a database for which the program was not compiled.
+    #[error(
+        "`{0}` is not compiled in: turn on the feature `sqlite` of `portcullis-sql` for `sqlite:app.db`, or `postgres` \
+         for `postgres://user@host/database`"
+    )]
+    MissingFeature(String),
     /// The URL cannot be read.
     #[error("the URL of the database cannot be used: {0}")]
     Malformed(String),
     /// The database cannot be opened or be brought up to date.
-    #[error("the database cannot be opened: {0}")]
+    #[error("the database cannot be opened or brought up to date: {0}")]
     Unavailable(#[source] Box<dyn StdError + Send + Sync>),
     /// The tables were made by a later version that this one does not understand.
     #[error("the tables are of schema {found}, and this version understands {known}: update the program")]
@@ -59,17 +66,30 @@ impl From<sqlx::Error> for SqlError {
 
 impl From<StoreError> for SqlError {
     fn from(error: StoreError) -> Self {
-        Self::unavailable(error)
+        match error {
+            StoreError::Unavailable(why) => Self::unavailable(Box::new(why)),
+            other => Self::unavailable(other),
+        }
     }
 }
 
-/// Tells a taken name or key from an outage. What the database says holds names of columns, never values.
-pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
+/// What PostgreSQL says of a table that is not there.
+const UNDEFINED_TABLE: &str = "42P01";
+
+/// Tells a taken name or key from an outage.
+///
+/// Of what a database refuses only the message is kept, which holds names of columns: the detail that PostgreSQL gives
+/// beside it may be the whole row, with the hash of a password.
+pub(crate) fn store_error<E: Engine>(error: sqlx::Error) -> StoreError {
     match error.as_database_error() {
         Some(refusal) if refusal.is_unique_violation() => StoreError::Conflict,
         Some(refusal) if refusal.is_foreign_key_violation() => {
             StoreError::unavailable("a group does not exist")
         }
+        Some(refusal) if refusal.code().as_deref() == Some(UNDEFINED_TABLE) => StoreError::unavailable(
+            "the tables of Portcullis are not there: call `SqlStore::migrate()` once, before the first request",
+        ),
+        Some(_) if !E::is_gone(&error) => StoreError::unavailable(error.to_string()),
         _ => StoreError::unavailable(error),
     }
 }

@@ -5,45 +5,73 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use portcullis::store::{Group, LoginRecord, NewUser, StoreError, UserChange, UserStore};
 use portcullis::{Account, PasswordHash, UserId};
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection as _, Row as _, query};
 
-use crate::error::store_error;
+use crate::database::{Database, Transaction};
+use crate::engine::{Engine, query};
 use crate::row::{Reader, names};
-use crate::sqlite::{self, session, token, user};
-use crate::store::SqlStore;
+use crate::store::{SqlStore, on};
 
 #[async_trait]
 impl UserStore for SqlStore {
     async fn user(&self, id: &UserId) -> Result<Option<Arc<Account>>, StoreError> {
+        on!(self, database => database.user(id).await)
+    }
+
+    async fn login(&self, username: &str) -> Result<Option<LoginRecord>, StoreError> {
+        on!(self, database => database.login(username).await)
+    }
+
+    async fn create_user(&self, user: NewUser) -> Result<Arc<Account>, StoreError> {
+        on!(self, database => database.create_user(user).await)
+    }
+
+    async fn update_user(&self, id: &UserId, change: UserChange) -> Result<bool, StoreError> {
+        on!(self, database => database.update_user(id, change).await)
+    }
+
+    async fn delete_user(&self, id: &UserId) -> Result<bool, StoreError> {
+        on!(self, database => database.delete_user(id).await)
+    }
+
+    async fn users(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<Arc<Account>>, StoreError> {
+        on!(self, database => database.users(after, limit).await)
+    }
+
+    async fn put_group(&self, group: Group) -> Result<(), StoreError> {
+        on!(self, database => database.put_group(group).await)
+    }
+}
+
+impl<E: Engine> Database<E> {
+    pub(crate) async fn user(&self, id: &UserId) -> Result<Option<Arc<Account>>, StoreError> {
         let Some(id) = id.as_number() else { return Ok(None) };
-        match self.fetch_optional(query(user::BY_ID).bind(id)).await? {
-            Some(row) => Reader::new(&row).account(),
+        match self.fetch_optional(|| query(E::USER.by_id).bind(id)).await? {
+            Some(row) => Reader::<E>::new(&row).account(),
             None => Ok(None),
         }
     }
 
-    async fn login(&self, username: &str) -> Result<Option<LoginRecord>, StoreError> {
-        let Some(row) = self.fetch_optional(query(user::LOGIN).bind(username)).await? else {
+    pub(crate) async fn login(&self, username: &str) -> Result<Option<LoginRecord>, StoreError> {
+        let Some(row) = self.fetch_optional(|| query(E::USER.login).bind(username)).await? else {
             return Ok(None);
         };
-        let mut row = Reader::new(&row);
+        let mut row = Reader::<E>::new(&row);
         let Some(user) = row.account()? else { return Ok(None) };
-        let password = row.optional::<String>()?.map(PasswordHash::new);
+        let password = row.text()?.map(PasswordHash::new);
         Ok(Some(LoginRecord { user, password }))
     }
 
-    async fn create_user(&self, user: NewUser) -> Result<Arc<Account>, StoreError> {
+    pub(crate) async fn create_user(&self, user: NewUser) -> Result<Arc<Account>, StoreError> {
         let (groups, codenames) = (names(&user.groups)?, names(&user.codenames)?);
-        self.write(async |database| create_user(database, &user, &groups, &codenames).await).await
+        self.transact(async |transaction| create_user(transaction, &user, &groups, &codenames).await).await
     }
 
-    async fn update_user(&self, id: &UserId, change: UserChange) -> Result<bool, StoreError> {
+    pub(crate) async fn update_user(&self, id: &UserId, change: UserChange) -> Result<bool, StoreError> {
         let Some(id) = id.as_number() else { return Ok(false) };
         // The hash is what the store is there to keep.
         let password =
             change.password.as_ref().map(|password| password.as_ref().map(PasswordHash::expose_secret));
-        let update = query(user::UPDATE)
+        let update = query(E::USER.update)
             .bind(id)
             .bind(password.is_some())
             .bind(password.flatten())
@@ -55,25 +83,38 @@ impl UserStore for SqlStore {
         Ok(self.execute(update).await? > 0)
     }
 
-    async fn delete_user(&self, id: &UserId) -> Result<bool, StoreError> {
+    pub(crate) async fn delete_user(&self, id: &UserId) -> Result<bool, StoreError> {
         let Some(number) = id.as_number() else { return Ok(false) };
-        self.write(async |database| delete_user(database, number).await).await
+        self.transact(async |transaction| delete_user(transaction, number).await).await
     }
 
-    async fn put_group(&self, group: Group) -> Result<(), StoreError> {
+    pub(crate) async fn users(
+        &self,
+        after: Option<&UserId>,
+        limit: u32,
+    ) -> Result<Vec<Arc<Account>>, StoreError> {
+        let after = match after.map(UserId::as_number) {
+            None => i64::MIN,
+            Some(Some(id)) => id,
+            Some(None) => return Ok(Vec::new()),
+        };
+        let rows = self.fetch_all(|| query(E::USER.list).bind(after).bind(i64::from(limit))).await?;
+        rows.iter().filter_map(|row| Reader::<E>::new(row).account().transpose()).collect()
+    }
+
+    pub(crate) async fn put_group(&self, group: Group) -> Result<(), StoreError> {
         let codenames = names(&group.codenames)?;
-        self.write(async |database| put_group(database, &group.name, &codenames).await).await
+        self.transact(async |transaction| put_group(transaction, &group.name, &codenames).await).await
     }
 }
 
-async fn create_user(
-    database: &mut SqliteConnection,
+async fn create_user<E: Engine>(
+    transaction: &mut Transaction<'_, E>,
     new: &NewUser,
     groups: &str,
     codenames: &str,
 ) -> Result<Arc<Account>, StoreError> {
-    let mut transaction = database.begin_with(sqlite::BEGIN).await.map_err(store_error)?;
-    let insert = query(user::INSERT)
+    let insert = query(E::USER.insert)
         .bind(&new.username)
         .bind(&new.email)
         .bind(new.password.as_ref().map(PasswordHash::expose_secret))
@@ -81,39 +122,45 @@ async fn create_user(
         .bind(new.is_staff)
         .bind(new.is_superuser)
         .bind(new.created_at.as_micros());
-    let row = insert.fetch_one(&mut *transaction).await.map_err(store_error)?;
-    let id: i64 = row.try_get(0).map_err(store_error)?;
-    for (statement, names) in [(user::JOIN_GROUPS, groups), (user::GRANT, codenames)] {
-        query(statement).bind(id).bind(names).execute(&mut *transaction).await.map_err(store_error)?;
+    let row = transaction.fetch_optional(insert).await?.ok_or_else(is_missing)?;
+    let id = Reader::<E>::new(&row).number()?;
+    for (statement, names, is_empty) in [
+        (E::USER.join_groups, groups, new.groups.is_empty()),
+        (E::USER.grant, codenames, new.codenames.is_empty()),
+    ] {
+        if !is_empty {
+            transaction.execute(query(statement).bind(id).bind(names)).await?;
+        }
     }
-    let row = query(user::BY_ID).bind(id).fetch_one(&mut *transaction).await.map_err(store_error)?;
-    let account =
-        Reader::new(&row).account()?.ok_or_else(|| StoreError::unavailable("the new user is missing"))?;
-    transaction.commit().await.map_err(store_error)?;
-    Ok(account)
+    let row = transaction.fetch_optional(query(E::USER.by_id).bind(id)).await?.ok_or_else(is_missing)?;
+    Reader::<E>::new(&row).account()?.ok_or_else(is_missing)
+}
+
+fn is_missing() -> StoreError {
+    StoreError::unavailable("the new user is missing")
 }
 
 /// Deletes a user with everything that names him; groups and codenames follow by their foreign keys. Refresh tokens stay:
 /// one whose row is gone could be adopted.
-async fn delete_user(database: &mut SqliteConnection, id: i64) -> Result<bool, StoreError> {
-    let mut transaction = database.begin_with(sqlite::BEGIN).await.map_err(store_error)?;
-    let done = query(user::DELETE).bind(id).execute(&mut *transaction).await.map_err(store_error)?;
-    if done.rows_affected() == 0 {
+async fn delete_user<E: Engine>(transaction: &mut Transaction<'_, E>, id: i64) -> Result<bool, StoreError> {
+    if transaction.execute(query(E::USER.delete).bind(id)).await? == 0 {
         return Ok(false);
     }
-    for statement in [token::REVOKE_ALL, session::END_ALL] {
-        query(statement).bind(id.to_string()).execute(&mut *transaction).await.map_err(store_error)?;
-    }
-    transaction.commit().await.map_err(store_error)?;
+    transaction.execute(query(E::TOKEN.revoke_all).bind(id.to_string())).await?;
+    transaction.execute(query(E::SESSION.end_all).bind(id.to_string()).bind(None::<&[u8]>)).await?;
     Ok(true)
 }
 
-async fn put_group(database: &mut SqliteConnection, name: &str, codenames: &str) -> Result<(), StoreError> {
-    let mut transaction = database.begin_with(sqlite::BEGIN).await.map_err(store_error)?;
-    for statement in [user::CREATE_GROUP, user::CLEAR_GROUP] {
-        query(statement).bind(name).execute(&mut *transaction).await.map_err(store_error)?;
+/// Replaces a group's codenames. Two that do it at once take turns: the later would not see, and so not clear, what the
+/// first puts in.
+async fn put_group<E: Engine>(
+    transaction: &mut Transaction<'_, E>,
+    name: &str,
+    codenames: &str,
+) -> Result<(), StoreError> {
+    transaction.lock("group", name).await?;
+    for statement in [E::USER.create_group, E::USER.clear_group] {
+        transaction.execute(query(statement).bind(name)).await?;
     }
-    let fill = query(user::FILL_GROUP).bind(name).bind(codenames);
-    fill.execute(&mut *transaction).await.map_err(store_error)?;
-    transaction.commit().await.map_err(store_error)
+    transaction.execute(query(E::USER.fill_group).bind(name).bind(codenames)).await.map(drop)
 }

@@ -1,5 +1,5 @@
 //! A slow request that saves its data never brings back a session that a logout ended meanwhile (CVE-2024-35220,
-//! CVE-2025-46336), on a file, through the whole guard.
+//! CVE-2025-46336), on a file and on a server, through the whole guard.
 
 #![expect(clippy::unwrap_used, reason = "whatever fails ends the test")]
 
@@ -8,6 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Request, Response};
 use portcullis::{Access, Admission, Guard, Policy, Session, SessionConfig, Sessions, Users};
+#[cfg(feature = "postgres")]
+use portcullis_servers::{Postgres, or_left_out};
 use portcullis_sql::SqlStore;
 use tokio::sync::Barrier;
 
@@ -62,12 +64,25 @@ fn rounds() -> u32 {
     std::env::var("PORTCULLIS_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(usual)
 }
 
+#[cfg(feature = "sqlite")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_slow_request_revives_a_session_that_was_logged_out() {
     let directory = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", directory.path().join("app.db").display());
+    race(&format!("sqlite:{}", directory.path().join("app.db").display())).await;
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_slow_request_revives_a_session_on_postgres() {
+    let Some(server) = or_left_out(Postgres::shared()) else { return };
+    let url = server.database();
+    SqlStore::connect(&url).await.unwrap().migrate().await.unwrap();
+    race(&url).await;
+}
+
+async fn race(url: &str) {
     // Two processes would not share a pool either.
-    let (here, there) = (Arc::new(Application::new(&url).await), Arc::new(Application::new(&url).await));
+    let (here, there) = (Arc::new(Application::new(url).await), Arc::new(Application::new(url).await));
     let john = here.users.create_without_password("john").await.unwrap();
     let mut late = 0;
     for round in 0..rounds() {

@@ -1,4 +1,4 @@
-//! Of a hundred uses of one refresh token at once exactly one wins, on a file that two stores share; the replay ends the
+//! Of a hundred uses of one refresh token at once exactly one wins, on a file or a server that two stores share; the replay ends the
 //! login and is told once (RFC 9700 section 4.14.2; simplejwt had two winners in four of four runs).
 
 #![expect(clippy::unwrap_used, reason = "whatever fails ends the test")]
@@ -6,6 +6,8 @@
 use std::sync::Arc;
 
 use portcullis::{Environment, Error, EventKind, Jwt, KeyRing, Origin, Secret, Users};
+#[cfg(feature = "postgres")]
+use portcullis_servers::{Postgres, or_left_out};
 use portcullis_sql::SqlStore;
 use portcullis_testing::EventLog;
 use tokio::sync::Barrier;
@@ -47,13 +49,26 @@ async fn race(nodes: &[Jwt; 2], token: &str) -> Vec<Secret> {
     winners
 }
 
+#[cfg(feature = "sqlite")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_a_hundred_uses_at_once_exactly_one_wins_and_the_login_ends() {
     let directory = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", directory.path().join("app.db").display());
+    crowd(&format!("sqlite:{}", directory.path().join("app.db").display())).await;
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_a_hundred_uses_at_once_exactly_one_wins_on_postgres() {
+    let Some(server) = or_left_out(Postgres::shared()) else { return };
+    let url = server.database();
+    SqlStore::connect(&url).await.unwrap().migrate().await.unwrap();
+    crowd(&url).await;
+}
+
+async fn crowd(url: &str) {
     let events = EventLog::default();
-    let nodes = [jwt(&url, &events).await, jwt(&url, &events).await];
-    let users = Users::new(SqlStore::connect(&url).await.unwrap());
+    let nodes = [jwt(url, &events).await, jwt(url, &events).await];
+    let users = Users::new(SqlStore::connect(url).await.unwrap());
     let john = users.create_without_password("john").await.unwrap();
     for round in 0..rounds() {
         let pair = nodes[0].issue(&john).await.unwrap();

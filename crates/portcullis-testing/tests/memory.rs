@@ -92,6 +92,9 @@ async fn every_broken_user_store_is_caught() {
         (Fault::EpochStays, "every_raise_of_an_epoch_counts"),
         (Fault::UpdateInTwoSteps, "a_change_dropped_half_way_is_done_wholly_or_not_at_all"),
         (Fault::DeleteDeactivates, "a_deleted_user_is_gone"),
+        (Fault::ListsHideTheInactive, "users_are_listed_by_id"),
+        (Fault::ListsHaveNoLimit, "users_are_listed_by_id"),
+        (Fault::ListsStartOver, "users_are_listed_by_id"),
         (Fault::GroupsAreFrozen, "a_replaced_group_lends_its_new_codenames_at_once"),
         (Fault::GroupsAreMadeUp, "an_unknown_group_lends_nothing_now_or_later"),
     ] {
@@ -143,6 +146,9 @@ enum Fault {
     CycleChecksFirst,
     CycleInTwoSteps,
     ExceptIsIgnored,
+    ListsHideTheInactive,
+    ListsHaveNoLimit,
+    ListsStartOver,
     NamesFoldCase,
     NamesAreTrimmed,
     IdsAreReused,
@@ -425,6 +431,14 @@ impl UserStore for Faulty {
             return self.store.update_user(id, change).await;
         }
         self.store.delete_user(id).await
+    }
+
+    async fn users(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<Arc<Account>>, StoreError> {
+        let after = after.filter(|_| self.fault != Fault::ListsStartOver);
+        let limit = if self.fault == Fault::ListsHaveNoLimit { u32::MAX } else { limit };
+        let mut users = self.store.users(after, limit).await?;
+        users.retain(|user| user.is_active || self.fault != Fault::ListsHideTheInactive);
+        Ok(users)
     }
 
     async fn put_group(&self, group: Group) -> Result<(), StoreError> {

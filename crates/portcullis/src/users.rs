@@ -230,6 +230,15 @@ impl<U: User> Users<U> {
         Ok(self.0.store.login(username).await?.map(|record| record.user))
     }
 
+    /// Lists users by id, at most `limit` of those that come after one; `None` begins at the first.
+    ///
+    /// # Errors
+    ///
+    /// [`UsersError::Unavailable`] when the store cannot.
+    pub async fn list(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<Arc<U>>, UsersError> {
+        Ok(self.0.store.users(after, limit).await?)
+    }
+
     /// Checks a username and a password; an active user comes out, or the same refusal for every reason.
     ///
     /// # Errors

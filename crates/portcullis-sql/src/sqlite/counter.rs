@@ -1,17 +1,21 @@
 //! The statements for counters.
 
-pub(crate) const BY_KEY: &str = "select c.state from portcullis_counter c where c.key = $1";
+use crate::engine::CounterSql;
 
-pub(crate) const PUT: &str = "\
+const BY_KEY: &str = "select c.state from portcullis_counter c where c.key = $1";
+
+const PUT: &str = "\
 insert into portcullis_counter (key, state, ends_at) values ($1, $2, $3)
 on conflict (key) do update set state = excluded.state, ends_at = excluded.ends_at";
 
-pub(crate) const PURGE: &str = "\
+const PURGE: &str = "\
 delete from portcullis_counter where key in (
     select key from portcullis_counter where ends_at <= $1 order by ends_at limit $2)";
 
 /// Deletes those that end first beyond `$1`, at most `$2`. It counts them all, so it is for now and then.
-pub(crate) const TRIM: &str = "\
+const TRIM: &str = "\
 delete from portcullis_counter where key in (
     select key from portcullis_counter order by ends_at
     limit min($2, max(0, (select count(*) from portcullis_counter) - $1)))";
+
+pub(crate) const COUNTER: CounterSql = CounterSql { by_key: BY_KEY, put: PUT, purge: PURGE, trim: TRIM };

@@ -1,5 +1,7 @@
 //! The statements for refresh tokens.
 
+use crate::engine::RefreshSql;
+
 /// The columns of a refresh token, of `portcullis_refresh r`.
 macro_rules! refresh_columns {
     () => {
@@ -7,38 +9,49 @@ macro_rules! refresh_columns {
     };
 }
 
-pub(crate) const BY_ID: &str =
-    concat!("select ", refresh_columns!(), "\nfrom portcullis_refresh r where r.id = $1");
+const BY_ID: &str = concat!("select ", refresh_columns!(), "\nfrom portcullis_refresh r where r.id = $1");
 
 /// The token that is presented, and the one that is not to be there yet.
-pub(crate) const BY_IDS: &str =
+const BY_IDS: &str =
     concat!("select ", refresh_columns!(), "\nfrom portcullis_refresh r where r.id in ($1, $2)");
 
-pub(crate) const OF_USER: &str = concat!(
+const OF_USER: &str = concat!(
     "select ",
     refresh_columns!(),
     "\nfrom portcullis_refresh r where r.user_id = $1 and r.state = 'live' order by r.created_at desc, r.id"
 );
 
-pub(crate) const INSERT: &str = "\
+const INSERT: &str = "\
 insert into portcullis_refresh
     (id, family, user_id, created_at, expires_at, deadline, state, rotated_at, rotated_to)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
-pub(crate) const ROTATE: &str = "\
+const ROTATE: &str = "\
 update portcullis_refresh set state = 'rotated', rotated_at = $2, rotated_to = $3 where id = $1";
 
 /// Changes nothing, and says so, where the token is not live (any more).
-pub(crate) const REVOKE: &str =
-    "update portcullis_refresh set state = 'revoked' where id = $1 and state = 'live'";
+const REVOKE: &str = "update portcullis_refresh set state = 'revoked' where id = $1 and state = 'live'";
 
 /// `is` finds the tokens of nobody, too.
-pub(crate) const REVOKE_FAMILY: &str = "\
-update portcullis_refresh set state = 'revoked' where family = $1 and user_id is $2 and state = 'live'";
+const REVOKE_FAMILY: &str = "\
+update portcullis_refresh set state = 'revoked' where family = $1 and user_id is $2 and state = 'live' returning family";
 
-pub(crate) const REVOKE_ALL: &str = "\
+const REVOKE_ALL: &str = "\
 update portcullis_refresh set state = 'revoked' where user_id = $1 and state = 'live' returning family";
 
-pub(crate) const PURGE: &str = "\
+const PURGE: &str = "\
 delete from portcullis_refresh where id in (
     select id from portcullis_refresh where expires_at <= $1 limit $2)";
+
+pub(crate) const REFRESH: RefreshSql = RefreshSql {
+    by_id: BY_ID,
+    by_ids: BY_IDS,
+    of_user: OF_USER,
+    insert: INSERT,
+    rotate: ROTATE,
+    revoke: REVOKE,
+    revoke_family: REVOKE_FAMILY,
+    revoke_all: REVOKE_ALL,
+    purge: PURGE,
+    lock: None,
+};

@@ -1,6 +1,7 @@
 //! The statements for sessions.
 
 use super::user::account_columns;
+use crate::engine::SessionSql;
 
 /// The columns of a session, of `portcullis_session s`.
 macro_rules! session_columns {
@@ -9,10 +10,9 @@ macro_rules! session_columns {
     };
 }
 
-pub(crate) const BY_KEY: &str =
-    concat!("select ", session_columns!(), "\nfrom portcullis_session s where s.key = $1");
+const BY_KEY: &str = concat!("select ", session_columns!(), "\nfrom portcullis_session s where s.key = $1");
 
-pub(crate) const WITH_USER: &str = concat!(
+const WITH_USER: &str = concat!(
     "select ",
     session_columns!(),
     ",\n    ",
@@ -23,39 +23,51 @@ left join portcullis_user u on u.id = cast(s.user_id as integer) and cast(u.id a
 where s.key = $1"
 );
 
-pub(crate) const OF_USER: &str = concat!(
+const OF_USER: &str = concat!(
     "select ",
     session_columns!(),
     "\nfrom portcullis_session s where s.user_id = $1 order by s.last_seen_at desc, s.key"
 );
 
-pub(crate) const CREATE: &str = "\
+const CREATE: &str = "\
 insert into portcullis_session
     (key, user_id, epoch, created_at, last_seen_at, expires_at, data, label)
 values ($1, $2, $3, $4, $5, $6, $7, $8)
 on conflict (key) do nothing";
 
-pub(crate) const SAVE: &str = "\
+const SAVE: &str = "\
 update portcullis_session set
     user_id = $2, epoch = $3, created_at = $4, last_seen_at = $5, expires_at = $6, data = $7, label = $8
 where key = $1";
 
-pub(crate) const TOUCH: &str =
-    "update portcullis_session set last_seen_at = $2, expires_at = $3 where key = $1";
+const TOUCH: &str = "update portcullis_session set last_seen_at = $2, expires_at = $3 where key = $1";
 
 /// One statement, so that no dropped future can leave both keys alive, or none.
-pub(crate) const CYCLE: &str = "\
+const CYCLE: &str = "\
 update portcullis_session set
     key = $1, user_id = $2, epoch = $3, created_at = $4, last_seen_at = $5, expires_at = $6, data = $7, label = $8
 where key = $9";
 
-pub(crate) const FLUSH: &str = "delete from portcullis_session where key = $1";
+const FLUSH: &str = "delete from portcullis_session where key = $1";
 
-pub(crate) const END: &str = "delete from portcullis_session where key = $1 and user_id = $2";
+const END: &str = "delete from portcullis_session where key = $1 and user_id = $2";
 
-pub(crate) const END_ALL: &str =
-    "delete from portcullis_session where user_id = $1 and key is distinct from $2";
+const END_ALL: &str = "delete from portcullis_session where user_id = $1 and key is distinct from $2";
 
-pub(crate) const PURGE: &str = "\
+const PURGE: &str = "\
 delete from portcullis_session where key in (
     select key from portcullis_session where expires_at <= $1 limit $2)";
+
+pub(crate) const SESSION: SessionSql = SessionSql {
+    by_key: BY_KEY,
+    with_user: WITH_USER,
+    of_user: OF_USER,
+    create: CREATE,
+    save: SAVE,
+    touch: TOUCH,
+    cycle: CYCLE,
+    flush: FLUSH,
+    end: END,
+    end_all: END_ALL,
+    purge: PURGE,
+};

@@ -1,6 +1,7 @@
 //! The statements for tokens.
 
 use super::user::account_columns;
+use crate::engine::TokenSql;
 
 /// The columns of a token, of `portcullis_token t`.
 macro_rules! token_columns {
@@ -9,10 +10,9 @@ macro_rules! token_columns {
     };
 }
 
-pub(crate) const BY_DIGEST: &str =
-    concat!("select ", token_columns!(), "\nfrom portcullis_token t where t.digest = $1");
+const BY_DIGEST: &str = concat!("select ", token_columns!(), "\nfrom portcullis_token t where t.digest = $1");
 
-pub(crate) const WITH_USER: &str = concat!(
+const WITH_USER: &str = concat!(
     "select ",
     token_columns!(),
     ",\n    ",
@@ -23,25 +23,25 @@ left join portcullis_user u on u.id = cast(t.user_id as integer) and cast(u.id a
 where t.digest = $1"
 );
 
-pub(crate) const OF_USER: &str = concat!(
+const OF_USER: &str = concat!(
     "select ",
     token_columns!(),
     "\nfrom portcullis_token t where t.user_id = $1 order by t.created_at, t.digest"
 );
 
-pub(crate) const INSERT: &str = "\
+const INSERT: &str = "\
 insert into portcullis_token
     (digest, user_id, name, scopes, created_at, expires_at, idle, last_used_at, ends_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
 /// Keeps the user's newest `$2` tokens beside the new one, which a clock that went back must not revoke.
-pub(crate) const TRIM: &str = "\
+const TRIM: &str = "\
 delete from portcullis_token where digest in (
     select digest from portcullis_token where user_id = $1 and digest <> $3
     order by created_at desc, digest desc limit -1 offset $2)";
 
 /// Keeps `ends_at` what `TokenRecord::ends_at` says, with its saturation.
-pub(crate) const TOUCH: &str = "\
+const TOUCH: &str = "\
 update portcullis_token set
     last_used_at = $2,
     ends_at = min(
@@ -49,10 +49,22 @@ update portcullis_token set
         case when idle is null or idle > 9223372036854775807 - $2 then 9223372036854775807 else $2 + idle end)
 where digest = $1";
 
-pub(crate) const REVOKE: &str = "delete from portcullis_token where digest = $1 and user_id = $2";
+const REVOKE: &str = "delete from portcullis_token where digest = $1 and user_id = $2";
 
-pub(crate) const REVOKE_ALL: &str = "delete from portcullis_token where user_id = $1";
+const REVOKE_ALL: &str = "delete from portcullis_token where user_id = $1";
 
-pub(crate) const PURGE: &str = "\
+const PURGE: &str = "\
 delete from portcullis_token where digest in (
     select digest from portcullis_token where ends_at <= $1 limit $2)";
+
+pub(crate) const TOKEN: TokenSql = TokenSql {
+    by_digest: BY_DIGEST,
+    with_user: WITH_USER,
+    of_user: OF_USER,
+    insert: INSERT,
+    trim: TRIM,
+    touch: TOUCH,
+    revoke: REVOKE,
+    revoke_all: REVOKE_ALL,
+    purge: PURGE,
+};

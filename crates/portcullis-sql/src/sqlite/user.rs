@@ -1,5 +1,7 @@
 //! The statements for users and groups.
 
+use crate::engine::UserSql;
+
 /// The columns of an account, of `portcullis_user u`; codenames are the user's own and those of all groups.
 macro_rules! account_columns {
     () => {
@@ -15,28 +17,30 @@ macro_rules! account_columns {
 }
 pub(crate) use account_columns;
 
-pub(crate) const BY_ID: &str =
-    concat!("select ", account_columns!(), "\nfrom portcullis_user u where u.id = $1");
+const BY_ID: &str = concat!("select ", account_columns!(), "\nfrom portcullis_user u where u.id = $1");
 
-pub(crate) const LOGIN: &str =
+const LOGIN: &str =
     concat!("select ", account_columns!(), ",\n    u.password\nfrom portcullis_user u where u.username = $1");
 
-pub(crate) const INSERT: &str = "\
+const LIST: &str =
+    concat!("select ", account_columns!(), "\nfrom portcullis_user u where u.id > $1 order by u.id limit $2");
+
+const INSERT: &str = "\
 insert into portcullis_user
     (username, email, password, is_active, is_staff, is_superuser, auth_epoch, created_at)
 values ($1, $2, $3, $4, $5, $6, 0, $7)
 returning id";
 
-pub(crate) const JOIN_GROUPS: &str = "\
+const JOIN_GROUPS: &str = "\
 insert into portcullis_user_group (user_id, group_name)
 select $1, value from json_each($2)";
 
-pub(crate) const GRANT: &str = "\
+const GRANT: &str = "\
 insert into portcullis_user_codename (user_id, codename)
 select $1, value from json_each($2)";
 
 /// `$2` says whether `$3` is the new password, so that null can take it away; `$8` is the password to compare with.
-pub(crate) const UPDATE: &str = "\
+const UPDATE: &str = "\
 update portcullis_user set
     password = case when $2 then $3 else password end,
     is_active = coalesce($4, is_active),
@@ -45,13 +49,26 @@ update portcullis_user set
     auth_epoch = auth_epoch + $7
 where id = $1 and ($8 is null or password = $8)";
 
-pub(crate) const DELETE: &str = "delete from portcullis_user where id = $1";
+const DELETE: &str = "delete from portcullis_user where id = $1";
 
-pub(crate) const CREATE_GROUP: &str =
-    "insert into portcullis_group (name) values ($1) on conflict (name) do nothing";
+const CREATE_GROUP: &str = "insert into portcullis_group (name) values ($1) on conflict (name) do nothing";
 
-pub(crate) const CLEAR_GROUP: &str = "delete from portcullis_group_codename where group_name = $1";
+const CLEAR_GROUP: &str = "delete from portcullis_group_codename where group_name = $1";
 
-pub(crate) const FILL_GROUP: &str = "\
+const FILL_GROUP: &str = "\
 insert into portcullis_group_codename (group_name, codename)
 select $1, value from json_each($2)";
+
+pub(crate) const USER: UserSql = UserSql {
+    by_id: BY_ID,
+    login: LOGIN,
+    list: LIST,
+    insert: INSERT,
+    join_groups: JOIN_GROUPS,
+    grant: GRANT,
+    update: UPDATE,
+    delete: DELETE,
+    create_group: CREATE_GROUP,
+    clear_group: CLEAR_GROUP,
+    fill_group: FILL_GROUP,
+};

@@ -1,20 +1,14 @@
 //! What the tests share: a file, and a second connection to it.
 
-use std::fmt::Debug;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use portcullis::store::{
-    RefreshRecord, RefreshStore, Rotation, SessionChange, SessionRecord, SessionStore, StoreError,
-    TokenRecord, TokenStore,
-};
-use portcullis::{Digest, Timestamp, UserId};
 use portcullis_sql::{SqlConfig, SqlStore};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
 use tempfile::TempDir;
 
-pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+pub(crate) use crate::shared::*;
 
 /// A database file that is deleted with its directory.
 pub(crate) struct File(TempDir);
@@ -52,36 +46,4 @@ pub(crate) async fn run(database: &mut SqliteConnection, sql: &str) {
         .execute(database)
         .await
         .unwrap_or_else(|error| panic!("{sql}: {error}"));
-}
-
-pub(crate) fn token(name: &str, user: impl Into<UserId>) -> TokenRecord {
-    TokenRecord::new(Digest::of(name), user.into(), NOW)
-}
-
-pub(crate) fn session_of(user: impl Into<UserId>) -> SessionRecord {
-    let mut session = SessionRecord::new(NOW, NOW.after(Duration::from_secs(3600)));
-    session.user = Some(user.into());
-    session
-}
-
-pub(crate) fn refresh_of(name: &str, user: impl Into<UserId>) -> RefreshRecord {
-    RefreshRecord::new(Digest::of(name), Some(user.into()), NOW, NOW.after(Duration::from_secs(3600)))
-}
-
-pub(crate) fn rotation_of(presented: &RefreshRecord, next: &str) -> Rotation {
-    Rotation::new(presented.clone(), Digest::of(next), NOW.after(Duration::from_secs(7200)), NOW)
-}
-
-/// Adds a token, a session and a refresh token, all called `name`, of one user.
-pub(crate) async fn add_credentials(store: &SqlStore, name: &str, user: &UserId) {
-    store.create_token(token(name, user.clone()), None).await.unwrap();
-    let create = SessionChange::Create(Digest::of(name), session_of(user.clone()));
-    store.commit(create).await.unwrap();
-    store.create_refresh(refresh_of(name, user.clone())).await.unwrap();
-}
-
-/// Insists that an answer is an outage, and nothing else.
-#[expect(clippy::needless_pass_by_value, reason = "it takes the answer where it is made")]
-pub(crate) fn unavailable<T: Debug>(answer: Result<T, StoreError>, what: &str) {
-    assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{what}: {answer:?}");
 }

@@ -24,7 +24,7 @@ pub async fn run<S: UserStore<Account>>(
     make: impl AsyncFn() -> S,
     spawn: impl Fn(BoxFuture<'static, ()>),
 ) -> Result<(), Broken> {
-    let clauses: [Clause<dyn UserStore<Account>>; 18] = clauses![
+    let clauses: [Clause<dyn UserStore<Account>>; 19] = clauses![
         a_user_is_answered_as_made,
         a_name_is_given_only_once,
         of_many_creations_of_one_name_at_once_one_succeeds,
@@ -38,6 +38,7 @@ pub async fn run<S: UserStore<Account>>(
         of_many_changes_for_one_password_at_once_one_succeeds,
         every_raise_of_an_epoch_counts,
         a_deleted_user_is_gone,
+        users_are_listed_by_id,
         groups_lend_their_codenames,
         a_replaced_group_lends_its_new_codenames_at_once,
         an_unknown_group_lends_nothing_now_or_later,
@@ -297,6 +298,38 @@ async fn a_deleted_user_is_gone(stage: &Stage<'_>) -> Check {
     let again = stage.create_user(NewUser::new("alice")).await?;
     ensure(again.codenames.is_empty(), "a new user of the name inherits nothing")?;
     same("the new password", &password_of(stage, "alice").await?, &None)
+}
+
+/// A store that does not list users says so; one that does lists all of them.
+async fn users_are_listed_by_id(stage: &Stage<'_>) -> Check {
+    if let Err(StoreError::Unsupported(_)) = stage.users(None, 1).await {
+        return Ok(());
+    }
+    let mut made = Vec::new();
+    for number in 0..12 {
+        made.push(stage.create_user(NewUser::new(format!("user {number}")).with_codename("a")).await?);
+    }
+    let mut inactive = NewUser::new("inactive");
+    inactive.is_active = false;
+    made.push(stage.create_user(inactive).await?);
+    let gone = made.remove(5);
+    stage.delete_user(&gone.id).await?;
+    same("all", &stage.users(None, 100).await?, &made)?;
+    same("none", &stage.users(None, 0).await?, &Vec::new())?;
+    let mut pages = Vec::new();
+    // A store that starts over would never come to an end.
+    for _ in 0..made.len() {
+        let page = stage.users(pages.last().map(|user: &Arc<Account>| &user.id), 4).await?;
+        ensure(page.len() <= 4, "a page is no longer than asked")?;
+        pages.extend(page);
+    }
+    same("page by page", &pages, &made)?;
+    same(
+        "after one who is gone",
+        &stage.users(Some(&gone.id), 1).await?,
+        &Vec::from_iter(made.get(5).cloned()),
+    )?;
+    same("after an id of another kind", &stage.users(Some(&UserId::from("x")), 9).await?, &Vec::new())
 }
 
 async fn groups_lend_their_codenames(stage: &Stage<'_>) -> Check {

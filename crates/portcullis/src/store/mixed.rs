@@ -67,6 +67,10 @@ impl<U: Send + Sync + 'static, R: Send + Sync + 'static, S: UserStore<U>> UserSt
         self.users.delete_user(id).await
     }
 
+    async fn users(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<Arc<U>>, StoreError> {
+        self.users.users(after, limit).await
+    }
+
     async fn put_group(&self, group: Group) -> Result<(), StoreError> {
         self.users.put_group(group).await
     }

@@ -264,6 +264,16 @@ pub trait UserStore<U = Account>: Send + Sync + 'static {
         Err(StoreError::Unsupported("delete_user"))
     }
 
+    /// Lists users by id, ascending, at most `limit` of those that come after one.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unsupported`] unless the store provides it.
+    async fn users(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<Arc<U>>, StoreError> {
+        let _ = (after, limit);
+        Err(StoreError::Unsupported("users"))
+    }
+
     /// Makes a group, or replaces its codenames.
     ///
     /// # Errors

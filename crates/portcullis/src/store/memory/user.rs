@@ -1,6 +1,7 @@
 //! Users and groups in memory.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -14,7 +15,7 @@ use crate::user::{Account, UserId};
 #[derive(Default)]
 pub(super) struct Users {
     last_id: i64,
-    rows: HashMap<i64, Row>,
+    rows: BTreeMap<i64, Row>,
     names: HashMap<String, i64>,
     groups: BTreeMap<String, Group>,
 }
@@ -81,6 +82,18 @@ impl Users {
         self.names.remove(&row.account.username).is_some()
     }
 
+    fn after(&self, id: Option<&UserId>, limit: u32) -> Vec<Arc<Account>> {
+        let start = match id.map(UserId::as_number) {
+            None => Bound::Unbounded,
+            Some(Some(id)) => Bound::Excluded(id),
+            Some(None) => return Vec::new(),
+        };
+        let rows = self.rows.range((start, Bound::Unbounded));
+        rows.take(usize::try_from(limit).unwrap_or(usize::MAX))
+            .map(|(_, row)| Arc::clone(&row.account))
+            .collect()
+    }
+
     fn put_group(&mut self, group: Group) {
         let name = group.name.clone();
         self.groups.insert(name.clone(), group);
@@ -127,6 +140,10 @@ impl UserStore for MemoryStore {
             tables.sessions.remove_all_of(id, None);
         }
         Ok(deleted)
+    }
+
+    async fn users(&self, after: Option<&UserId>, limit: u32) -> Result<Vec<Arc<Account>>, StoreError> {
+        Ok(self.read().users.after(after, limit))
     }
 
     async fn put_group(&self, group: Group) -> Result<(), StoreError> {

@@ -1,0 +1,21 @@
+//! The statements for counters.
+
+use crate::engine::CounterSql;
+
+const BY_KEY: &str = "select c.state from portcullis_counter c where c.key = $1";
+
+const PUT: &str = "\
+insert into portcullis_counter (key, state, ends_at) values ($1, $2, $3)
+on conflict (key) do update set state = excluded.state, ends_at = excluded.ends_at";
+
+const PURGE: &str = "\
+delete from portcullis_counter where key = any(array(
+    select key from portcullis_counter where ends_at <= $1 order by ends_at limit $2 for update skip locked))";
+
+/// Deletes those that end first beyond `$1`, at most `$2`. It counts them all, so it is for now and then.
+const TRIM: &str = "\
+delete from portcullis_counter where key = any(array(
+    select key from portcullis_counter order by ends_at
+    limit least($2, greatest(0, (select count(*) from portcullis_counter) - $1)) for update skip locked))";
+
+pub(crate) const COUNTER: CounterSql = CounterSql { by_key: BY_KEY, put: PUT, purge: PURGE, trim: TRIM };
