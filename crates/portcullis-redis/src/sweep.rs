@@ -1,0 +1,229 @@
+//! Purges.
+//!
+//! 1. The server's time to live collects almost everything; a purge deletes early what has ended.
+//! 2. Each master is walked by SCAN in bounded steps, from where the last purge stopped, and all of them for a third of the time-out:
+//!    what is left is for the next time.
+//! 3. What is deleted is looked at once more in the same step: a session that was used meanwhile stays.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use portcullis::Timestamp;
+use portcullis::store::StoreError;
+use redis::{Cmd, cmd};
+use tokio::time::Instant;
+
+use crate::connection::answer_of;
+use crate::error::corrupt;
+use crate::node::{Lane, Node};
+use crate::record;
+use crate::script::{COUNTER_PURGE, INDEX_OLD, REFRESH_PURGE, SESSION_PURGE, Script};
+use crate::session::{OLD, digests};
+use crate::store::RedisStore;
+
+/// How many keys the server looks at in one step.
+const STEP: u32 = 500;
+/// How many entries of one index are looked at.
+const ENTRIES: &str = "100";
+
+/// Where the last purge of each kind stopped on each master.
+#[derive(Default)]
+pub(crate) struct Cursors(Mutex<HashMap<(Kind, String), String>>);
+
+/// What is purged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Session,
+    Index,
+    Refresh,
+    Counter,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Session => "s",
+            Self::Index => "su",
+            Self::Refresh => "r",
+            Self::Counter => "c",
+        }
+    }
+}
+
+/// One purge under way.
+struct Purge {
+    kind: Kind,
+    now: Timestamp,
+    left: u64,
+    began: Instant,
+    patience: Duration,
+}
+
+impl Purge {
+    /// Tells whether to stop: as many as were asked for are deleted, or what is left is for the next time.
+    fn is_over(&self) -> bool {
+        self.left == 0 || self.began.elapsed() >= self.patience
+    }
+}
+
+impl RedisStore {
+    pub(crate) async fn purge_sessions_by(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let verb = async {
+            let purged = self.purge(Kind::Session, now, limit).await?;
+            // What indices name too much can wait until nothing else is left.
+            if purged < u64::from(limit) {
+                self.purge(Kind::Index, now, u32::MAX).await?;
+            }
+            Ok(purged)
+        };
+        self.0.redis.within(verb).await
+    }
+
+    pub(crate) async fn purge_refresh_by(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.0.redis.within(self.purge(Kind::Refresh, now, limit)).await
+    }
+
+    pub(crate) async fn purge_counters_by(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.0.redis.within(self.purge(Kind::Counter, now, limit)).await
+    }
+
+    async fn purge(&self, kind: Kind, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let masters = self.0.redis.masters().await?;
+        // Each has its share: one that is long to walk and has nothing to delete must not starve the others.
+        let share = self.0.redis.timeout() / 3 / u32::try_from(masters.len()).unwrap_or(u32::MAX).max(1);
+        let mut purge = Purge { kind, now, left: limit.into(), began: Instant::now(), patience: share };
+        for node in masters {
+            purge.began = Instant::now();
+            self.walk(&node, &mut purge).await?;
+        }
+        Ok(u64::from(limit) - purge.left)
+    }
+
+    /// Walks one master: from where the last purge stopped to the end, and once more from the beginning.
+    async fn walk(&self, node: &Arc<Node>, purge: &mut Purge) -> Result<(), StoreError> {
+        let place = (purge.kind, node.address.to_string());
+        let began = self.0.cursors.get(&place);
+        let mut cursor = began.clone();
+        let mut is_second_round = began == "0";
+        while !purge.is_over() {
+            let (next, keys) = self.scan(node, purge.kind, &cursor).await?;
+            self.purge_keys(&keys, purge).await?;
+            if purge.left == 0 {
+                // Of this step something may be left.
+                break;
+            }
+            cursor = next;
+            if cursor == "0" && std::mem::replace(&mut is_second_round, true) {
+                break;
+            }
+        }
+        self.0.cursors.set(place, cursor);
+        Ok(())
+    }
+
+    async fn scan(
+        &self,
+        node: &Arc<Node>,
+        kind: Kind,
+        cursor: &str,
+    ) -> Result<(String, Vec<String>), StoreError> {
+        let mut scan = cmd("SCAN");
+        scan.arg(cursor).arg("MATCH").arg(self.0.names.pattern(kind.name())).arg("COUNT").arg(STEP);
+        let sent = node.send(Lane::Quick, &[scan]).await;
+        let (_, answers) = sent.map_err(|_| StoreError::unavailable("a master did not answer"))?;
+        let answer = answer_of(answers.into_iter().next().unwrap_or_default())?;
+        let [next, keys] = record::list(&answer)? else { return Err(corrupt("a scan is corrupt")) };
+        // A key that is no text is not of Portcullis.
+        let keys = record::list(keys)?.iter().filter_map(|key| record::text(key).ok().map(str::to_owned));
+        Ok((record::text(next)?.to_owned(), keys.collect()))
+    }
+
+    async fn purge_keys(&self, keys: &[String], purge: &mut Purge) -> Result<(), StoreError> {
+        match purge.kind {
+            Kind::Session => {
+                let keys = keys.iter().filter(|key| self.0.names.digest_in("s", key).is_some());
+                self.purge_ended(keys, &["HGET", "x"], &SESSION_PURGE, purge).await
+            }
+            Kind::Counter => {
+                let keys = keys.iter().filter(|key| self.0.names.digest_in("c", key).is_some());
+                self.purge_ended(keys, &["GET"], &COUNTER_PURGE, purge).await
+            }
+            Kind::Refresh => {
+                let keys = keys.iter().filter(|key| self.0.names.refresh_in(key).is_some());
+                self.purge_ended(keys, &["HGET", "x"], &REFRESH_PURGE, purge).await
+            }
+            Kind::Index => self.purge_indexes(keys, purge).await,
+        }
+    }
+
+    /// Deletes those whose end has passed. What cannot be read stays: to look it up is an outage.
+    async fn purge_ended(
+        &self,
+        keys: impl Iterator<Item = &String>,
+        get: &[&str],
+        script: &Script,
+        purge: &mut Purge,
+    ) -> Result<(), StoreError> {
+        let keys: Vec<&String> = keys.collect();
+        let lookups = keys.iter().map(|key| {
+            let (name, field) = get.split_first().unwrap_or((&"GET", &[]));
+            let mut lookup = cmd(name);
+            lookup.arg(key).arg(field);
+            ((*key).clone(), lookup)
+        });
+        let values = self.0.redis.read_all(lookups.collect()).await?;
+        let ended = keys.into_iter().zip(&values).filter_map(|(key, value)| {
+            let seen = record::text(value).ok().filter(|seen| has_ended(purge.kind, seen, purge.now))?;
+            Some((key.clone(), self.purge_one(key, seen, script)))
+        });
+        let deletions: Vec<_> = ended.take(usize::try_from(purge.left).unwrap_or(usize::MAX)).collect();
+        // Each looks again before it deletes, so that one that is sent twice does no harm.
+        for answer in self.0.redis.read_all(deletions).await? {
+            purge.left = purge.left.saturating_sub(record::count(&answer)?);
+        }
+        Ok(())
+    }
+
+    fn purge_one(&self, key: &str, seen: &str, script: &Script) -> Cmd {
+        match self.0.names.refresh_in(key) {
+            Some((tag, id)) => script.by_text(&[key, &self.0.names.live(&tag)], &[&id.to_string(), seen]),
+            None => script.by_text(&[key], &[seen]),
+        }
+    }
+
+    /// Takes out of indices what has not been there for long.
+    async fn purge_indexes(&self, keys: &[String], purge: &Purge) -> Result<(), StoreError> {
+        for index in keys {
+            if purge.is_over() {
+                break;
+            }
+            let answer = self.0.redis.read_by(&INDEX_OLD, &[index], &[OLD, ENTRIES]).await?;
+            let [before, old] = record::list(&answer)? else { return Err(corrupt("an index is corrupt")) };
+            let old = digests(old)?;
+            if let (false, Some(owner)) = (old.is_empty(), self.0.names.owner_in(index)) {
+                self.sweep_index(index, &owner, record::text(before)?, old).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Cursors {
+    fn get(&self, place: &(Kind, String)) -> String {
+        let cursors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        cursors.get(place).cloned().unwrap_or_else(|| "0".to_owned())
+    }
+
+    fn set(&self, place: (Kind, String), cursor: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(place, cursor);
+    }
+}
+
+fn has_ended(kind: Kind, seen: &str, now: Timestamp) -> bool {
+    let ends_at = match kind {
+        Kind::Counter => record::counter(seen).map(|(ends_at, _)| ends_at),
+        Kind::Session | Kind::Index | Kind::Refresh => record::time(seen),
+    };
+    ends_at.is_ok_and(|ends_at| ends_at <= now)
+}
