@@ -26,6 +26,16 @@ impl Bookshop {
         Self::start_with(&["--framework", framework, "--store", store, "--reset-endpoint"])
     }
 
+    /// As [`start`](Self::start), with sessions, refresh tokens and counters in a Redis of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_with_sessions(framework: &str, store: &str, sessions: &str) -> Result<Self, Problem> {
+        let stores = ["--store", store, "--sessions", sessions];
+        Self::start_with(&[&["--framework", framework, "--reset-endpoint"], &stores[..]].concat())
+    }
+
     /// As [`start`](Self::start), with these arguments after `serve --listen 127.0.0.1:0`.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ pub struct Shop {
     pub sessions: Sessions,
 }
 
-/// The mechanisms of the bookshop, all on one store.
+/// The mechanisms of the bookshop.
 struct Mechanisms {
     users: Users,
     tokens: Tokens,
@@ -94,14 +94,16 @@ fn place(path: &str, policy: Policy, view: View) -> Place {
     Place { path: path.to_owned(), policy, view }
 }
 
-/// Puts the application together.
+/// Puts the application together: users and tokens are found in `store`, sessions, refresh tokens and counters in
+/// `records`, which is the same one or knows where the users are.
 ///
 /// # Errors
 ///
 /// What is wrong with it; there is nothing wrong with this one.
-pub fn site<S>(store: &S, books: Arc<dyn BookStore>) -> Result<Site, Failure>
+pub fn site<S, R>(store: &S, records: &R, books: Arc<dyn BookStore>) -> Result<Site, Failure>
 where
-    S: UserByToken<Account> + UserBySession<Account> + RefreshStore + CounterStore + Clone,
+    S: UserByToken<Account> + Clone,
+    R: UserBySession<Account> + RefreshStore + CounterStore + Clone,
 {
     let jwt = JwtConfig::simplejwt().with_rotation().with_schemes(["Bearer", "JWT"]);
     let csrf =
@@ -109,8 +111,8 @@ where
     let mechanisms = Mechanisms {
         users: Users::new(store.clone()),
         tokens: Tokens::new(store.clone()).with_config(TokenConfig::drf()),
-        sessions: Sessions::new(store.clone(), SessionConfig::django().with_csrf(csrf)),
-        jwt: Jwt::new(KeyRing::from_secret(SIGNING_KEY)?, store.clone())?.with_config(jwt)?,
+        sessions: Sessions::new(records.clone(), SessionConfig::django().with_csrf(csrf)),
+        jwt: Jwt::new(KeyRing::from_secret(SIGNING_KEY)?, records.clone())?.with_config(jwt)?,
     };
     let Mechanisms { users, tokens, sessions, jwt } = &mechanisms;
     let guard = Guard::builder(users.clone())
@@ -124,7 +126,7 @@ where
     places.extend(whoami_places(&mechanisms)?);
     places.extend(session_places(&mechanisms));
     places.extend(jwt_places(jwt));
-    places.push(throttled_place(&mechanisms, store)?);
+    places.push(throttled_place(&mechanisms, records)?);
     places.extend(pages(sessions));
     let shop = Shop { books, users: users.clone(), sessions: sessions.clone() };
     Ok(Site { guard, shop, places })
@@ -235,15 +237,15 @@ fn jwt_places(jwt: &Jwt) -> [Place; 4] {
 }
 
 /// Three requests a minute for nobody, five for a user.
-fn throttled_place<S>(mechanisms: &Mechanisms, store: &S) -> Result<Place, Failure>
+fn throttled_place<C>(mechanisms: &Mechanisms, counters: &C) -> Result<Place, Failure>
 where
-    S: CounterStore + Clone,
+    C: CounterStore + Clone,
 {
     let policy = Policy::default()
         .public()
         .authenticate_with(mechanisms.tokens.authenticator())
-        .throttle(Throttle::anonymous(store.clone(), "3/min".parse()?).with_sliding_log())
-        .throttle(Throttle::user(store.clone(), "5/min".parse()?).with_sliding_log());
+        .throttle(Throttle::anonymous(counters.clone(), "3/min".parse()?).with_sliding_log())
+        .throttle(Throttle::user(counters.clone(), "5/min".parse()?).with_sliding_log());
     Ok(place("/api/throttled/", policy, View::Throttled))
 }
 

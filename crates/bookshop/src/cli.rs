@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use portcullis::Secret;
 
 /// The example application of Portcullis.
 #[derive(Debug, Parser)]
@@ -29,10 +30,13 @@ pub struct Serve {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000")]
     pub listen: SocketAddr,
-    /// Where users, tokens, sessions and books are kept: `memory` or `sqlite:PATH`
+    /// Where users, tokens, sessions and books are kept: `memory`, `sqlite:PATH` or `postgres://…`
     #[arg(long, value_name = "STORE", default_value = "sqlite:target/bookshop.db")]
     pub store: StoreAddress,
-    /// Wipe the store, and add the test hooks `POST /__reset__` and `POST /__user__` (loopback only)
+    /// Where sessions, refresh tokens and counters are kept instead: `redis://…` or `redis+cluster://HOST:PORT,…`
+    #[arg(long, value_name = "URL", value_parser = redis_url)]
+    pub sessions: Option<Secret>,
+    /// Wipe the stores, and add the test hooks `POST /__reset__` and `POST /__user__` (loopback only)
     #[arg(long)]
     pub reset_endpoint: bool,
 }
@@ -49,12 +53,14 @@ pub enum Framework {
 }
 
 /// Where the bookshop keeps what it knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum StoreAddress {
     /// In this process.
     Memory,
     /// In an SQLite file.
     Sqlite(PathBuf),
+    /// In a PostgreSQL database, by its URL: there may be a password in it.
+    Postgres(Secret),
 }
 
 impl Cli {
@@ -96,13 +102,25 @@ impl FromStr for StoreAddress {
         match text.split_once(':') {
             None if text == "memory" => Ok(Self::Memory),
             Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
-            _ => Err("expected `memory` or `sqlite:PATH`"),
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
+                Ok(Self::Postgres(text.into()))
+            }
+            _ => Err("expected `memory`, `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`"),
         }
+    }
+}
+
+fn redis_url(text: &str) -> Result<Secret, &'static str> {
+    match text.split_once("://") {
+        Some(("redis" | "redis+cluster", host)) if !host.is_empty() => Ok(text.into()),
+        _ => Err("expected `redis://HOST:PORT` or `redis+cluster://HOST:PORT,HOST:PORT`"),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn parse(arguments: &[&str]) -> Serve {
@@ -114,17 +132,41 @@ mod tests {
         for arguments in [&[][..], &["serve"]] {
             let serve = parse(arguments);
             assert_eq!(serve.listen, "127.0.0.1:8000".parse().unwrap());
-            assert_eq!(serve.store, StoreAddress::Sqlite("target/bookshop.db".into()));
+            assert!(
+                matches!(serve.store, StoreAddress::Sqlite(file) if file == Path::new("target/bookshop.db"))
+            );
+            assert!(serve.sessions.is_none());
             assert!(!serve.reset_endpoint);
         }
     }
 
     #[test]
-    fn a_store_is_memory_or_a_file() {
-        assert_eq!("memory".parse(), Ok(StoreAddress::Memory));
-        assert_eq!("sqlite:/tmp/a:b.db".parse(), Ok(StoreAddress::Sqlite("/tmp/a:b.db".into())));
-        for bad in ["", "sqlite", "sqlite:", "memory:x", "postgres://x"] {
+    fn a_store_is_memory_a_file_or_a_database() {
+        for (text, store) in [
+            ("memory", "Memory"),
+            ("sqlite:/tmp/a:b.db", "Sqlite(\"/tmp/a:b.db\")"),
+            ("postgres://shop:swordfish@localhost/shop", "Postgres(Secret(..))"),
+            ("postgresql:///shop", "Postgres(Secret(..))"),
+        ] {
+            assert_eq!(format!("{:?}", text.parse::<StoreAddress>().unwrap()), store, "{text}");
+        }
+        for bad in
+            ["", "sqlite", "sqlite:", "memory:x", "postgres", "postgres:shop", "mysql://x", "redis://x"]
+        {
             assert!(bad.parse::<StoreAddress>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sessions_are_kept_in_redis_or_where_everything_is() {
+        for url in ["redis://127.0.0.1:6379", "redis+cluster://one:7000,two:7000"] {
+            let serve = parse(&["serve", "--sessions", url]);
+            assert_eq!(serve.sessions.as_ref().unwrap().expose_secret(), url);
+            assert!(!format!("{serve:?}").contains("://"), "{serve:?}");
+        }
+        for bad in ["", "redis", "redis://", "memory", "sqlite:x.db", "postgres://x", "http://127.0.0.1:6379"]
+        {
+            assert!(redis_url(bad).is_err(), "{bad}");
         }
     }
 

@@ -14,4 +14,5 @@ pub mod negotiation;
 pub mod pages;
 pub mod seed;
 pub mod server;
+pub mod stores;
 pub mod views;

@@ -1,11 +1,11 @@
 //! Books, and where they are kept.
 //!
 //! 1. A book belongs to one user; deleting the user deletes the books (Django's `on_delete=CASCADE`).
-//! 2. Ids are never used again (`AUTOINCREMENT`), except that a reset starts them anew: the first new book has id 4.
+//! 2. Ids are never used again (SQLite's `autoincrement`, PostgreSQL's identity), except that a reset starts them anew: the first new book has id 4.
 //! 3. The owner's name stands in the row: a name never changes, and so a list is one statement.
 
 mod memory;
-mod sqlite;
+mod sql;
 
 use std::fmt::Debug;
 
@@ -14,8 +14,8 @@ pub use memory::MemoryBooks;
 use portcullis::UserId;
 use portcullis::store::StoreError;
 use serde::Serialize;
-pub use sqlite::SqliteBooks;
-pub(crate) use sqlite::options;
+pub(crate) use sql::options;
+pub use sql::{PostgresBooks, SqliteBooks};
 
 /// A book, which prints as DRF's serializer does: `{"id": 1, "title": "…", "owner": "john"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -56,6 +56,8 @@ pub trait BookStore: Debug + Send + Sync + 'static {
 
 #[cfg(test)]
 mod tests {
+    use portcullis_servers::{Postgres, or_left_out};
+
     use super::*;
 
     async fn keeps_books(books: &dyn BookStore) {
@@ -81,12 +83,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn both_stores_keep_books() {
+    async fn every_store_keeps_books() {
         keeps_books(&MemoryBooks::default()).await;
         let file = std::env::temp_dir().join(format!("bookshop-domain-{}.db", std::process::id()));
         let _ = std::fs::remove_file(&file);
         keeps_books(&SqliteBooks::open(&file).await.unwrap()).await;
         std::fs::remove_file(&file).unwrap();
+        let Some(postgres) = or_left_out(Postgres::shared()) else { return };
+        let url = postgres.database();
+        // Programs that start together make the table together.
+        let (one, two) = tokio::join!(PostgresBooks::open(&url), PostgresBooks::open(&url));
+        keeps_books(&one.unwrap()).await;
+        assert_eq!(two.unwrap().list().await.unwrap().len(), 1);
     }
 
     #[test]

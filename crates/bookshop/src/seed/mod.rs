@@ -4,10 +4,14 @@
 //! 2. Passwords are hashed once in a process ([`Hashes`]), so that a reset takes milliseconds.
 //! 3. Of a token the store gets the digest, as of any other token.
 
+mod postgres;
+mod redis;
 mod snapshot;
 
 use portcullis::store::{Group, NewUser, StoreError, TokenRecord, TokenStore, UserStore};
 use portcullis::{Digest, PasswordHash, Timestamp};
+pub use postgres::PostgresSnapshot;
+pub use redis::Flush;
 pub use snapshot::Snapshot;
 
 use crate::domain::BookStore;
