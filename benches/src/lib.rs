@@ -7,17 +7,21 @@
 
 mod case;
 mod clock;
+mod door;
 mod floor;
 mod frameworks;
 mod jwt;
 mod server;
 mod tokens;
+mod turns;
 mod world;
 
 pub use case::{Case, Target, cases};
 pub use clock::{median, process_seconds, thread_seconds};
+pub use door::{By, Door};
 pub use server::{Sent, Serve};
 pub use tokens::{Pairs, pairs};
+pub use turns::{Turns, commands};
 pub use world::{Outcome, World};
 
 /// How many requests are made, and then served, in one go.
