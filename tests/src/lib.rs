@@ -2,6 +2,7 @@
 
 #[cfg(doctest)]
 pub mod docs;
+pub mod faults;
 pub mod mixed;
 pub mod replay;
 pub mod server;

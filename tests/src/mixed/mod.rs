@@ -15,5 +15,6 @@ mod server;
 pub use client::memory::Memory;
 pub use client::run::{Report, drive, drive_process};
 pub use options::{Framework, Options, ServerOptions, Store};
+pub(crate) use server::hasher::CheapHasherForTestsAlone;
 pub use server::serve;
 pub use server::site::Site;

@@ -11,7 +11,7 @@ const NAME: &str = "cheap-for-tests-alone";
 
 /// Salted SHA-256: it verifies for real, and a thief would guess a thousand million passwords a second.
 #[derive(Debug)]
-pub(super) struct CheapHasherForTestsAlone;
+pub(crate) struct CheapHasherForTestsAlone;
 
 impl CheapHasherForTestsAlone {
     fn text(password: &Secret, salt: &str) -> String {

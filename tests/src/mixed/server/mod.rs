@@ -2,7 +2,7 @@
 
 mod actix;
 mod axum;
-mod hasher;
+pub(super) mod hasher;
 mod hyper;
 pub(super) mod site;
 
