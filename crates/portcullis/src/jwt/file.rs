@@ -54,7 +54,7 @@ fn member(json: &str) -> Result<Key, KeyError> {
         pem: Option<String>,
         exp: Option<i64>,
     }
-    let key = Key::from_jwk(json)?;
+    let key = Key::from_public_jwk(json, &["d"])?;
     let own: Own = serde_json::from_str(json)
         .map_err(|_| KeyError::Jwk("its `pem` is no text, or its `exp` no number of seconds"))?;
     let key = match own.pem {
@@ -120,6 +120,19 @@ mod tests {
             let read = Key::from_key_file(&format!(r#"{{"keys":[{keys}]}}"#));
             let read = read.ok().map(|keys| keys.iter().map(Key::signs).collect::<Vec<_>>());
             assert_eq!(read, signs, "{name}");
+        }
+    }
+
+    /// Whoever publishes the file in the place of the ring's own document has given his keys away.
+    #[test]
+    fn a_file_of_ones_own_keys_is_no_document_for_others() {
+        for (more, is_read) in [(String::new(), true), (format!(r#","pem":"{ED25519}""#), false)] {
+            let set = format!(r#"{{"keys":[{}]}}"#, pair(X, &more));
+            assert_eq!(
+                KeyRing::from_jwks(&set).is_ok_and(|ring| ring.jwks(Timestamp::EPOCH).contains(X)),
+                is_read,
+                "{set}"
+            );
         }
     }
 

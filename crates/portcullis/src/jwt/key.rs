@@ -197,11 +197,16 @@ impl Key {
     /// [`KeyError`] when it cannot be read, is not for signatures, is private, names no algorithm where its kind has
     /// several, or is weak.
     pub fn from_jwk(json: &str) -> Result<Self, KeyError> {
+        Self::from_public_jwk(json, &["d", "pem"])
+    }
+
+    /// Reads a JWK that has none of the members which hold a private key: where others can read one, it has leaked.
+    pub(crate) fn from_public_jwk(json: &str, private: &[&str]) -> Result<Self, KeyError> {
         let unreadable = || KeyError::Jwk("it is not the JSON of one key");
         json::read(json, &mut Names::default()).map_err(|_| unreadable())?;
         let members: serde_json::Map<String, serde_json::Value> =
             serde_json::from_str(json).map_err(|_| unreadable())?;
-        if members.contains_key("d") {
+        if private.iter().any(|member| members.contains_key(*member)) {
             return Err(KeyError::Jwk("it is private, and private keys are read as PEM or DER"));
         }
         let jwk: Jwk = serde_json::from_str(json).map_err(|_| unreadable())?;
