@@ -70,16 +70,17 @@ fn replace<T>(file: &Path, change: impl FnOnce(&mut KeyFile) -> Result<T, Failur
         KeyFile::parse(keys.to_text().expose_secret())?;
         let replaced = keep_readers(&file, &new)
             .and_then(|()| fill(new, &keys.to_text()))
-            .and_then(|()| fs::rename(&beside, &file))
-            .and_then(|()| sync_directory(&file));
+            .and_then(|()| fs::rename(&beside, &file));
         replaced.map_err(|error| refused("be written", &file, &error))?;
         Ok(answer)
     });
-    if changed.is_err() {
-        // Gone already where the rename was done.
+    let Ok(answer) = changed else {
         let _ = fs::remove_file(&beside);
-    }
-    changed
+        return changed;
+    };
+    // The rename is done: what lies beside from here on is another rotation's.
+    sync_directory(&file).map_err(|error| refused("be made to last, though it is changed", &file, &error))?;
+    Ok(answer)
 }
 
 fn beside(file: &Path) -> PathBuf {

@@ -4,7 +4,7 @@
 //!    secret is `oct`. What is not understood is an error, since nobody else wrote it.
 //! 2. The moment at which a key retires is `exp`, in seconds (OpenID Federation 1.0, section 8.7.2).
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
@@ -51,7 +51,9 @@ impl Key {
 fn member(json: &str) -> Result<Key, KeyError> {
     #[derive(Deserialize)]
     struct Own {
+        #[serde(default, deserialize_with = "given")]
         pem: Option<String>,
+        #[serde(default, deserialize_with = "given")]
         exp: Option<i64>,
     }
     let key = Key::from_public_jwk(json, &["d"])?;
@@ -65,6 +67,11 @@ fn member(json: &str) -> Result<Key, KeyError> {
         Some(seconds) => key.retiring_at(Timestamp::from_seconds(seconds)),
         None => key,
     })
+}
+
+/// Reads a member that is there: `null` would be a key without a private half, or one that never retires.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(member: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(member).map(Some)
 }
 
 /// Puts the private half in the place of the public one, to which it must belong.
@@ -109,6 +116,8 @@ mod tests {
             (pair(X, r#","pem":"-----BEGIN PUBLIC KEY-----""#), None, "a text that is no key"),
             (pair(X, r#","pem":1"#), None, "a number in the place of a key"),
             (pair(X, r#","exp":"soon""#), None, "a date that is no number"),
+            (pair(X, r#","exp":null"#), None, "a date that is nothing"),
+            (pair(X, r#","pem":null"#), None, "a private half that is nothing"),
             (pair(X, r#","pem":"","pem":"""#), None, "a member twice"),
             (secret.replace('}', &format!("{pem}}}")), None, "a secret that is a pair, too"),
             (
