@@ -47,6 +47,9 @@ impl Failure {
                 Self::Refused(format!("the username `{name}` is taken: choose another one"))
             }
             UsersError::NoSuchUser => Self::no_such_user(name),
+            UsersError::NoSuchGroup => Self::Refused(
+                "a group does not exist: the application makes it, with `Users::put_group`".into(),
+            ),
             UsersError::Unavailable(outage) => outage.into(),
             other => Self::Refused(other.to_string()),
         }

@@ -46,14 +46,8 @@ pub(crate) async fn create(store: &Store, user: NewUser, output: &mut Output) ->
     new.groups.extend(groups);
     let password = if no_password { None } else { Some(password::ask(password.password_stdin)?) };
     let password = password.as_ref().map(|password| password.expose_secret().as_str());
-    let created = store.users().create_user(new, password).await.map_err(|error| match error {
-        UsersError::Unavailable(outage) if outage.reason().contains("a group does not exist") => {
-            Failure::Refused(
-                "a group does not exist: the application makes it, with `Users::put_group`".into(),
-            )
-        }
-        other => Failure::of_user(&name, other),
-    })?;
+    let created =
+        store.users().create_user(new, password).await.map_err(|error| Failure::of_user(&name, error))?;
     let kind = if superuser { "Superuser" } else { "User" };
     say(output, &format!("{kind} `{name}` is created, with id {}.", created.id), &created.id, &name)
 }

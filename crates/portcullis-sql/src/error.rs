@@ -83,9 +83,8 @@ const UNDEFINED_TABLE: &str = "42P01";
 pub(crate) fn store_error<E: Engine>(error: sqlx::Error) -> StoreError {
     match error.as_database_error() {
         Some(refusal) if refusal.is_unique_violation() => StoreError::Conflict,
-        Some(refusal) if refusal.is_foreign_key_violation() => {
-            StoreError::unavailable("a group does not exist")
-        }
+        // Nothing else refers to what its own transaction did not write.
+        Some(refusal) if refusal.is_foreign_key_violation() => StoreError::NoSuchGroup,
         Some(refusal) if refusal.code().as_deref() == Some(UNDEFINED_TABLE) => StoreError::unavailable(
             "the tables of Portcullis are not there: call `SqlStore::migrate()` once, before the first request",
         ),

@@ -86,6 +86,9 @@ pub enum UsersError {
     /// There is no such user.
     #[error("there is no such user")]
     NoSuchUser,
+    /// A group of the new user does not exist: [`Users::put_group`] makes it.
+    #[error("there is no such group")]
+    NoSuchGroup,
     /// The store or the hashing pool cannot do it now, or the store does not do it at all.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -105,6 +108,7 @@ impl From<StoreError> for UsersError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Conflict => Self::UsernameTaken,
+            StoreError::NoSuchGroup => Self::NoSuchGroup,
             other => Self::Unavailable(other.into()),
         }
     }
@@ -188,7 +192,7 @@ impl<U: User> Users<U> {
     ///
     /// # Errors
     ///
-    /// As [`Users::create`].
+    /// As [`Users::create`], and [`UsersError::NoSuchGroup`] when one of the groups does not exist.
     pub async fn create_user(&self, mut user: NewUser, password: Option<&str>) -> Result<Arc<U>, UsersError> {
         let name = &user.username;
         if name.is_empty() || name.len() > MAX_USERNAME_BYTES || name.chars().any(char::is_control) {

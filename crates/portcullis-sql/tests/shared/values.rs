@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portcullis::store::{Group, NewUser, SessionChange, SessionStore, TokenStore, UserStore};
+use portcullis::store::{Group, NewUser, SessionChange, SessionStore, StoreError, TokenStore, UserStore};
 use portcullis::{Digest, Scopes, Timestamp, UserId};
 use portcullis_sql::SqlStore;
 
@@ -13,11 +13,13 @@ pub(crate) async fn names_that_are_refused(store: SqlStore) {
     for (name, user) in [
         ("a codename with NUL", NewUser::new("john").with_codename("books.add_book\0x")),
         ("a group with NUL", NewUser::new("john").with_group("Authors\0")),
-        ("a group that does not exist", NewUser::new("john").with_group("authors")),
     ] {
         unavailable(store.create_user(user).await, name);
         assert!(store.login("john").await.unwrap().is_none(), "{name}");
     }
+    let nobodys = NewUser::new("john").with_group("Authors").with_group("authors");
+    assert!(matches!(store.create_user(nobodys).await, Err(StoreError::NoSuchGroup)));
+    assert!(store.login("john").await.unwrap().is_none());
     unavailable(store.put_group(Group::new("Authors", ["a\0b"])).await, "a group's codename with NUL");
     for scopes in [vec!["books:read books:write"], vec!["books:read", ""], vec!["a\tb"]] {
         let mut token = token("token", 1);

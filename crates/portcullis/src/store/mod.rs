@@ -48,6 +48,9 @@ pub enum StoreError {
     /// A record of that key or name exists.
     #[error("the record exists")]
     Conflict,
+    /// A new user is to be a member of a group that does not exist.
+    #[error("there is no such group")]
+    NoSuchGroup,
     /// The store does not have this verb.
     #[error("the store does not support `{0}`")]
     Unsupported(&'static str),

@@ -232,7 +232,8 @@ pub trait UserStore<U = Account>: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Conflict`] when the name is taken; [`StoreError::Unsupported`] unless the store provides it.
+    /// [`StoreError::Conflict`] when the name is taken; [`StoreError::NoSuchGroup`] when one of the groups does not exist;
+    /// [`StoreError::Unsupported`] unless the store provides it.
     async fn create_user(&self, user: NewUser) -> Result<Arc<U>, StoreError> {
         let _ = user;
         Err(StoreError::Unsupported("create_user"))

@@ -40,8 +40,8 @@ impl Users {
         if self.names.contains_key(&new.username) {
             return Err(StoreError::Conflict);
         }
-        if let Some(unknown) = new.groups.iter().find(|name| !self.groups.contains_key(*name)) {
-            return Err(StoreError::unavailable(format!("there is no group {unknown:?}")));
+        if new.groups.iter().any(|name| !self.groups.contains_key(name)) {
+            return Err(StoreError::NoSuchGroup);
         }
         self.last_id += 1;
         let account = Arc::new(Account {
