@@ -279,13 +279,12 @@ where
             Ok::<_, portcullis::store::StoreError>((longest, number))
         })
     };
-    let (began, mut rows, mut calls, mut idle) = (Instant::now(), 0, 0, 0);
-    // A purge may stop early; several in a row that find nothing have walked everything.
-    while idle < 20 && began.elapsed() < PATIENCE {
+    let (began, mut rows, mut calls, mut is_done) = (Instant::now(), 0, 0, false);
+    while !is_done && began.elapsed() < PATIENCE {
         let purged = store.purge_sessions(SystemClock.now(), LIMIT).await?;
         calls += 1;
-        rows += purged;
-        idle = if purged == 0 { idle + 1 } else { 0 };
+        rows += purged.deleted;
+        is_done = purged.is_done;
     }
     let took = began.elapsed();
     is_over.store(true, Ordering::Relaxed);

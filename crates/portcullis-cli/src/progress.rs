@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use portcullis::Unavailable;
+use portcullis::store::Purged;
 
 use crate::failure::Failure;
 
@@ -30,7 +31,7 @@ pub(crate) fn bar(what: &'static str, length: Option<u64>, is_quiet: bool) -> Pr
 pub(crate) async fn drain(
     bar: ProgressBar,
     limit: Option<u64>,
-    purge: impl AsyncFn(u32) -> Result<u64, Unavailable>,
+    purge: impl AsyncFn(u32) -> Result<Purged, Unavailable>,
 ) -> Result<u64, Failure> {
     let mut deleted = 0;
     loop {
@@ -40,15 +41,19 @@ pub(crate) async fn drain(
             break;
         }
         match purge(batch).await {
-            Ok(0) => break,
-            Ok(count) => deleted += count,
+            Ok(purged) => {
+                deleted += purged.deleted;
+                bar.set_position(deleted);
+                if purged.is_done {
+                    break;
+                }
+            }
             Err(outage) => {
                 bar.finish_and_clear();
                 let reason = outage.reason();
                 return Err(Failure::Outage(format!("after {deleted} deleted: {reason}; run it again")));
             }
         }
-        bar.set_position(deleted);
     }
     bar.finish_and_clear();
     Ok(deleted)
@@ -64,17 +69,18 @@ mod tests {
     async fn a_purge_goes_on_until_nothing_is_left_or_the_limit_is_reached() {
         for (rows, limit, steps, name) in [
             (0, None, vec![500], "nothing to delete"),
-            (1_200, None, vec![500, 500, 500, 500], "until none is left"),
+            (1_200, None, vec![500, 500, 500], "until none is left"),
+            (1_000, None, vec![500, 500, 500], "until none is seen to be left"),
             (1_200, Some(600), vec![500, 100], "up to the limit"),
             (1_200, Some(0), vec![], "nothing asked for"),
-            (3, Some(600), vec![500, 500], "less than the limit"),
+            (3, Some(600), vec![500], "less than the limit"),
         ] {
             let (left, asked) = (RefCell::new(rows), RefCell::new(Vec::new()));
             let purge = async |batch: u32| {
                 asked.borrow_mut().push(batch);
                 let count = u64::from(batch).min(*left.borrow());
                 *left.borrow_mut() -= count;
-                Ok(count)
+                Ok(Purged::out_of(batch, count))
             };
             let deleted = drain(bar("deleting", limit, true), limit, purge).await.unwrap();
             assert_eq!(deleted, limit.unwrap_or(u64::MAX).min(rows), "{name}");
@@ -85,7 +91,9 @@ mod tests {
     #[tokio::test]
     async fn an_outage_says_how_far_it_came() {
         let first = RefCell::new(true);
-        let purge = async |_| if first.replace(false) { Ok(500) } else { Err(Unavailable::new("gone")) };
+        let purge = async |_| {
+            if first.replace(false) { Ok(Purged::out_of(500, 500)) } else { Err(Unavailable::new("gone")) }
+        };
         let failure = drain(bar("deleting", None, true), None, purge).await.unwrap_err();
         assert_eq!(
             (failure.code(), failure.message().as_str()),

@@ -6,7 +6,7 @@
 //! 3. A counter is one key that expires by itself. It is not replicated in step: a fail-over may give tries back.
 
 use async_trait::async_trait;
-use portcullis::store::{CounterState, CounterStore, Limit, Reserved, StoreError};
+use portcullis::store::{CounterState, CounterStore, Limit, Purged, Reserved, StoreError};
 use portcullis::{Digest, Timestamp};
 use redis::{Value, cmd};
 
@@ -62,7 +62,7 @@ impl CounterStore for RedisStore {
         self.0.redis.within(verb).await
     }
 
-    async fn purge_counters(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_counters(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         self.purge_counters_by(now, limit).await
     }
 }

@@ -6,7 +6,7 @@
 
 use async_trait::async_trait;
 use portcullis::store::{
-    RefreshRecord, RefreshState, RefreshStore, Revocation, Rotated, Rotation, StoreError,
+    Purged, RefreshRecord, RefreshState, RefreshStore, Revocation, Rotated, Rotation, StoreError,
 };
 use portcullis::{Digest, Timestamp, UserId};
 use redis::{Value, cmd};
@@ -70,7 +70,7 @@ impl RefreshStore for RedisStore {
         record::count(&self.0.redis.within(end).await?)
     }
 
-    async fn purge_refresh(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_refresh(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         self.purge_refresh_by(now, limit).await
     }
 }

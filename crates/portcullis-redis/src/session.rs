@@ -13,7 +13,7 @@
 use std::collections::HashSet;
 
 use async_trait::async_trait;
-use portcullis::store::{Committed, SessionChange, SessionRecord, SessionStore, StoreError};
+use portcullis::store::{Committed, Purged, SessionChange, SessionRecord, SessionStore, StoreError};
 use portcullis::{Digest, Timestamp, UserId};
 use redis::{Value, cmd};
 
@@ -82,7 +82,7 @@ impl SessionStore for RedisStore {
         self.wholly(|store| async move { store.end_all(&user, except).await }).await
     }
 
-    async fn purge_sessions(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_sessions(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         self.purge_sessions_by(now, limit).await
     }
 }

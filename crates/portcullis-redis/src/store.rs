@@ -9,7 +9,7 @@ use crate::config::RedisConfig;
 use crate::connection::Connections;
 use crate::error::RedisError;
 use crate::key::Names;
-use crate::sweep::Cursors;
+use crate::sweep::Rounds;
 use crate::url;
 
 /// Keeps sessions, refresh tokens and counters in Redis, one server or a cluster; cloning shares the connections.
@@ -42,7 +42,7 @@ pub struct RedisStore(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) redis: Connections,
     pub(crate) names: Names,
-    pub(crate) cursors: Cursors,
+    pub(crate) rounds: Rounds,
 }
 
 impl RedisStore {
@@ -82,7 +82,7 @@ impl RedisStore {
         let target = url::parse(url)?;
         let names = Names::new(config.namespace())?;
         let redis = Connections::connect(target, &config).await?;
-        Ok(Self(Arc::new(Inner { redis, names, cursors: Cursors::default() })))
+        Ok(Self(Arc::new(Inner { redis, names, rounds: Rounds::default() })))
     }
 
     /// Runs a verb of several steps to its end, also when the caller's future is dropped; it is bounded like any other.

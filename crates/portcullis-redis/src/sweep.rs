@@ -1,16 +1,16 @@
 //! Purges.
 //!
 //! 1. The server's time to live collects almost everything; a purge deletes early what has ended.
-//! 2. Each master is walked by SCAN in bounded steps, from where the last purge stopped, and all of them for a third of the time-out:
-//!    what is left is for the next time.
+//! 2. Each master is walked by SCAN in bounded steps, and all of them for a third of the time-out a call. The next call goes
+//!    on; a round is done when each master was walked from its beginning to its end.
 //! 3. What is deleted is looked at once more in the same step: a session that was used meanwhile stays.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use portcullis::Timestamp;
-use portcullis::store::StoreError;
+use portcullis::store::{Purged, StoreError};
 use redis::{Cmd, cmd};
 use tokio::time::Instant;
 
@@ -27,9 +27,9 @@ const STEP: u32 = 500;
 /// How many entries of one index are looked at.
 const ENTRIES: &str = "100";
 
-/// Where the last purge of each kind stopped on each master.
+/// How far the round of each kind has come on each master: the cursor, and none at the end.
 #[derive(Default)]
-pub(crate) struct Cursors(Mutex<HashMap<(Kind, String), String>>);
+pub(crate) struct Rounds(Mutex<HashMap<(Kind, String), Option<String>>>);
 
 /// What is purged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,58 +68,68 @@ impl Purge {
 }
 
 impl RedisStore {
-    pub(crate) async fn purge_sessions_by(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    pub(crate) async fn purge_sessions_by(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         let verb = async {
             let purged = self.purge(Kind::Session, now, limit).await?;
-            // What indices name too much can wait until nothing else is left.
-            if purged < u64::from(limit) {
-                self.purge(Kind::Index, now, u32::MAX).await?;
+            if !purged.is_done {
+                return Ok(purged);
             }
-            Ok(purged)
+            // What indices name too much can wait until nothing else is left.
+            let is_done = self.purge(Kind::Index, now, u32::MAX).await?.is_done;
+            if is_done {
+                self.0.rounds.end(&[Kind::Session, Kind::Index]);
+            }
+            Ok(Purged { is_done, ..purged })
         };
         self.0.redis.within(verb).await
     }
 
-    pub(crate) async fn purge_refresh_by(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        self.0.redis.within(self.purge(Kind::Refresh, now, limit)).await
+    pub(crate) async fn purge_refresh_by(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
+        self.0.redis.within(self.purge_round(Kind::Refresh, now, limit)).await
     }
 
-    pub(crate) async fn purge_counters_by(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        self.0.redis.within(self.purge(Kind::Counter, now, limit)).await
+    pub(crate) async fn purge_counters_by(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
+        self.0.redis.within(self.purge_round(Kind::Counter, now, limit)).await
     }
 
-    async fn purge(&self, kind: Kind, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_round(&self, kind: Kind, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
+        let purged = self.purge(kind, now, limit).await?;
+        if purged.is_done {
+            self.0.rounds.end(&[kind]);
+        }
+        Ok(purged)
+    }
+
+    async fn purge(&self, kind: Kind, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         let masters = self.0.redis.masters().await?;
         // Each has its share: one that is long to walk and has nothing to delete must not starve the others.
         let share = self.0.redis.timeout() / 3 / u32::try_from(masters.len()).unwrap_or(u32::MAX).max(1);
         let mut purge = Purge { kind, now, left: limit.into(), began: Instant::now(), patience: share };
+        let mut is_done = true;
         for node in masters {
             purge.began = Instant::now();
-            self.walk(&node, &mut purge).await?;
+            is_done &= self.walk(&node, &mut purge).await?;
         }
-        Ok(u64::from(limit) - purge.left)
+        Ok(Purged { deleted: u64::from(limit) - purge.left, is_done })
     }
 
-    /// Walks one master: from where the last purge stopped to the end, and once more from the beginning.
-    async fn walk(&self, node: &Arc<Node>, purge: &mut Purge) -> Result<(), StoreError> {
+    /// Walks one master on from where the round has come there, and tells whether it is at the end.
+    async fn walk(&self, node: &Arc<Node>, purge: &mut Purge) -> Result<bool, StoreError> {
         let place = (purge.kind, node.address.to_string());
-        let began = self.0.cursors.get(&place);
-        let mut cursor = began.clone();
-        let mut is_second_round = began == "0";
-        while !purge.is_over() {
+        let Some(mut cursor) = self.0.rounds.cursor(&place) else { return Ok(true) };
+        let mut is_done = false;
+        while !is_done && !purge.is_over() {
             let (next, keys) = self.scan(node, purge.kind, &cursor).await?;
             self.purge_keys(&keys, purge).await?;
             if purge.left == 0 {
                 // Of this step something may be left.
                 break;
             }
+            is_done = next == "0";
             cursor = next;
-            if cursor == "0" && std::mem::replace(&mut is_second_round, true) {
-                break;
-            }
         }
-        self.0.cursors.set(place, cursor);
-        Ok(())
+        self.0.rounds.set(place, (!is_done).then_some(cursor));
+        Ok(is_done)
     }
 
     async fn scan(
@@ -196,6 +206,7 @@ impl RedisStore {
     async fn purge_indexes(&self, keys: &[String], purge: &Purge) -> Result<(), StoreError> {
         for index in keys {
             if purge.is_over() {
+                // The next round finds them.
                 break;
             }
             let answer = self.0.redis.read_by(&INDEX_OLD, &[index], &[OLD, ENTRIES]).await?;
@@ -209,14 +220,21 @@ impl RedisStore {
     }
 }
 
-impl Cursors {
-    fn get(&self, place: &(Kind, String)) -> String {
-        let cursors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        cursors.get(place).cloned().unwrap_or_else(|| "0".to_owned())
+impl Rounds {
+    fn cursor(&self, place: &(Kind, String)) -> Option<String> {
+        self.places().get(place).cloned().unwrap_or_else(|| Some("0".to_owned()))
     }
 
-    fn set(&self, place: (Kind, String), cursor: String) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(place, cursor);
+    fn set(&self, place: (Kind, String), cursor: Option<String>) {
+        self.places().insert(place, cursor);
+    }
+
+    fn end(&self, kinds: &[Kind]) {
+        self.places().retain(|(kind, _), _| !kinds.contains(kind));
+    }
+
+    fn places(&self) -> MutexGuard<'_, HashMap<(Kind, String), Option<String>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,7 +7,7 @@
 //!    go until [`CAPACITY`] are left. An account under attack has a counter that ends late.
 
 use async_trait::async_trait;
-use portcullis::store::{CounterState, CounterStore, Limit, Reserved, StoreError};
+use portcullis::store::{CounterState, CounterStore, Limit, Purged, Reserved, StoreError};
 use portcullis::{Digest, Timestamp};
 
 use crate::database::{Database, Transaction};
@@ -33,7 +33,7 @@ impl CounterStore for SqlStore {
         on!(self, database => database.give_back(key, limit, at).await)
     }
 
-    async fn purge_counters(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_counters(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         on!(self, database => database.purge_counters(now, limit).await)
     }
 }
@@ -79,7 +79,7 @@ impl<E: Engine> Database<E> {
         .await
     }
 
-    pub(crate) async fn purge_counters(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    pub(crate) async fn purge_counters(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         self.purge(limit, |size| query(E::COUNTER.purge).bind(now.as_micros()).bind(size)).await
     }
 }

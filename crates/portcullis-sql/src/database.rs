@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use portcullis::store::StoreError;
+use portcullis::store::{Purged, StoreError};
 use sqlx::{Connection, SqlSafeStr as _};
 use tokio::time::{Instant, timeout};
 
@@ -135,19 +135,21 @@ impl<E: Engine> Database<E> {
     /// Deletes up to `limit` rows in small steps, between which other verbs have their turn.
     ///
     /// It stops early rather than late: what is left is for the next time.
-    pub(crate) async fn purge(&self, limit: u32, batch: impl Fn(i64) -> Query<E>) -> Result<u64, StoreError> {
+    pub(crate) async fn purge(
+        &self,
+        limit: u32,
+        batch: impl Fn(i64) -> Query<E>,
+    ) -> Result<Purged, StoreError> {
         let began = Instant::now();
-        let (mut left, mut deleted) = (limit, 0);
-        while left > 0 && began.elapsed() < self.timeout / 2 {
+        let (mut left, mut deleted, mut is_done) = (limit, 0, false);
+        while left > 0 && !is_done && began.elapsed() < self.timeout / 2 {
             let size = left.min(BATCH);
             let count = self.execute(batch(size.into())).await?;
             deleted += count;
             left -= size;
-            if count < size.into() {
-                break;
-            }
+            is_done = count < size.into();
         }
-        Ok(deleted)
+        Ok(Purged { deleted, is_done })
     }
 
     /// Counts a new key of a counter, and tells the how-many-th it is.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use portcullis::store::{
-    RefreshRecord, RefreshState, RefreshStore, Revocation, Rotated, Rotation, StoreError,
+    Purged, RefreshRecord, RefreshState, RefreshStore, Revocation, Rotated, Rotation, StoreError,
 };
 use portcullis::{Digest, Timestamp, UserId};
 
@@ -44,7 +44,7 @@ impl RefreshStore for SqlStore {
         on!(self, database => database.revoke_refresh_all(user).await)
     }
 
-    async fn purge_refresh(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_refresh(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         on!(self, database => database.purge_refresh(now, limit).await)
     }
 }
@@ -114,7 +114,7 @@ impl<E: Engine> Database<E> {
         .await
     }
 
-    pub(crate) async fn purge_refresh(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    pub(crate) async fn purge_refresh(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         self.purge(limit, |size| query(E::REFRESH.purge).bind(now.as_micros()).bind(size)).await
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use portcullis::store::{Committed, SessionChange, SessionRecord, SessionStore, StoreError, UserBySession};
+use portcullis::store::{
+    Committed, Purged, SessionChange, SessionRecord, SessionStore, StoreError, UserBySession,
+};
 use portcullis::{Account, Digest, Timestamp, UserId};
 
 use crate::database::Database;
@@ -34,7 +36,7 @@ impl SessionStore for SqlStore {
         on!(self, database => database.end_sessions(user, except).await)
     }
 
-    async fn purge_sessions(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_sessions(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         on!(self, database => database.purge_sessions(now, limit).await)
     }
 }
@@ -100,7 +102,7 @@ impl<E: Engine> Database<E> {
         self.end(query(E::SESSION.end_all).bind(user.to_string()).bind(except.map(bytes))).await
     }
 
-    pub(crate) async fn purge_sessions(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    pub(crate) async fn purge_sessions(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         self.purge(limit, |size| query(E::SESSION.purge).bind(now.as_micros()).bind(size)).await
     }
 

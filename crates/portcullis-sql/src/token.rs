@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use portcullis::store::{StoreError, TokenRecord, TokenStore, UserByToken};
+use portcullis::store::{Purged, StoreError, TokenRecord, TokenStore, UserByToken};
 use portcullis::{Account, Digest, Scopes, Timestamp, UserId};
 
 use crate::database::{Database, Transaction};
@@ -38,7 +38,7 @@ impl TokenStore for SqlStore {
         on!(self, database => database.revoke_tokens(user).await)
     }
 
-    async fn purge_tokens(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_tokens(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         on!(self, database => database.purge_tokens(now, limit).await)
     }
 }
@@ -99,7 +99,7 @@ impl<E: Engine> Database<E> {
         self.end(query(E::TOKEN.revoke_all).bind(user.to_string())).await
     }
 
-    pub(crate) async fn purge_tokens(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    pub(crate) async fn purge_tokens(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         self.purge(limit, |size| query(E::TOKEN.purge).bind(now.as_micros()).bind(size)).await
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use portcullis::store::{CounterState, CounterStore, Limit, Reserved, StoreError};
+use portcullis::store::{CounterState, CounterStore, Limit, Purged, Reserved, StoreError};
 use portcullis::{Digest, Timestamp};
 use portcullis_testing::suite::{self, on_threads};
 
@@ -27,6 +27,8 @@ async fn every_broken_counter_store_is_caught() {
         ),
         (Fault::PurgeTakesAll, "a_purge_deletes_what_has_ended_within_its_limit_and_nothing_else"),
         (Fault::PurgeHasNoLimit, "a_purge_deletes_what_has_ended_within_its_limit_and_nothing_else"),
+        (Fault::PurgeIsAlwaysDone, "a_purge_deletes_what_has_ended_within_its_limit_and_nothing_else"),
+        (Fault::PurgeIsNeverDone, "a_purge_deletes_what_has_ended_within_its_limit_and_nothing_else"),
         (Fault::TakesTwice, "a_try_dropped_half_way_is_taken_wholly_or_not_at_all"),
     ] {
         let broken = suite::counter::run(async || Faulty::new(fault), on_threads).await.err();
@@ -54,6 +56,8 @@ enum Fault {
     RefusalsAreNotWritten,
     PurgeTakesAll,
     PurgeHasNoLimit,
+    PurgeIsAlwaysDone,
+    PurgeIsNeverDone,
     TakesTwice,
 }
 
@@ -147,7 +151,7 @@ impl CounterStore for Faulty {
         Ok(())
     }
 
-    async fn purge_counters(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_counters(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         let mut rows = self.rows();
         let ended = rows
             .iter()
@@ -155,6 +159,9 @@ impl CounterStore for Faulty {
         let most = if self.0 == Fault::PurgeHasNoLimit { usize::MAX } else { limit.try_into().unwrap_or(0) };
         let ended: Vec<_> = ended.map(|(key, _)| *key).take(most).collect();
         ended.iter().for_each(|key| drop(rows.remove(key)));
-        Ok(ended.len().try_into().unwrap_or(0))
+        let purged = Purged::out_of(limit, ended.len().try_into().unwrap_or(0));
+        let is_done =
+            (purged.is_done || self.0 == Fault::PurgeIsAlwaysDone) && self.0 != Fault::PurgeIsNeverDone;
+        Ok(Purged { is_done, ..purged })
     }
 }

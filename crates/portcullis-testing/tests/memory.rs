@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use portcullis::store::{
-    Committed, Group, LoginRecord, MemoryStore, Mixed, NewUser, SessionChange, SessionRecord, SessionStore,
-    StoreError, TokenRecord, TokenStore, UserChange, UserStore,
+    Committed, Group, LoginRecord, MemoryStore, Mixed, NewUser, Purged, SessionChange, SessionRecord,
+    SessionStore, StoreError, TokenRecord, TokenStore, UserChange, UserStore,
 };
 use portcullis::{Account, Digest, Timestamp, UserId};
 use portcullis_testing::suite::{self, Broken, on_threads};
@@ -52,6 +52,8 @@ async fn every_broken_token_store_is_caught() {
         (Fault::NoScopesMeansNoLimit, "a_token_is_answered_as_it_was_created"),
         (Fault::PurgeTakesAll, "a_purge_deletes_what_has_ended_within_its_limit_and_nothing_else"),
         (Fault::PurgeHasNoLimit, "a_purge_deletes_what_has_ended_within_its_limit_and_nothing_else"),
+        (Fault::PurgeIsAlwaysDone, "a_purge_deletes_what_has_ended_within_its_limit_and_nothing_else"),
+        (Fault::PurgeIsNeverDone, "a_purge_deletes_what_has_ended_within_its_limit_and_nothing_else"),
     ] {
         expect(suite::token::run(fault.maker(), on_threads).await, fault, clause);
     }
@@ -75,6 +77,8 @@ async fn every_broken_session_store_is_caught() {
         (Fault::ExceptIsIgnored, "all_sessions_of_one_user_end_but_the_excepted_one"),
         (Fault::PurgeTakesAll, "a_purge_deletes_what_has_ended_within_its_limit_and_nothing_else"),
         (Fault::PurgeHasNoLimit, "a_purge_deletes_what_has_ended_within_its_limit_and_nothing_else"),
+        (Fault::PurgeIsAlwaysDone, "a_purge_deletes_what_has_ended_within_its_limit_and_nothing_else"),
+        (Fault::PurgeIsNeverDone, "a_purge_deletes_what_has_ended_within_its_limit_and_nothing_else"),
     ] {
         expect(suite::session::run(fault.maker(), on_threads).await, fault, clause);
     }
@@ -138,6 +142,8 @@ enum Fault {
     NoScopesMeansNoLimit,
     PurgeTakesAll,
     PurgeHasNoLimit,
+    PurgeIsAlwaysDone,
+    PurgeIsNeverDone,
     SaveRevives,
     SaveChecksFirst,
     CycleKeepsTheOldKey,
@@ -186,6 +192,15 @@ impl Faulty {
             Fault::PurgeHasNoLimit => (now, u32::MAX),
             _ => (now, limit),
         }
+    }
+
+    fn done(&self, purged: Result<Purged, StoreError>) -> Result<Purged, StoreError> {
+        let purged = purged?;
+        Ok(match self.fault {
+            Fault::PurgeIsAlwaysDone => Purged { is_done: true, ..purged },
+            Fault::PurgeIsNeverDone => Purged { is_done: false, ..purged },
+            _ => purged,
+        })
     }
 }
 
@@ -270,9 +285,9 @@ impl TokenStore for Faulty {
         self.store.revoke_tokens(user).await
     }
 
-    async fn purge_tokens(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_tokens(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         let (now, limit) = self.limits(now, limit);
-        self.store.purge_tokens(now, limit).await
+        self.done(self.store.purge_tokens(now, limit).await)
     }
 }
 
@@ -362,9 +377,9 @@ impl SessionStore for Faulty {
         self.store.end_sessions(user, except).await
     }
 
-    async fn purge_sessions(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_sessions(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         let (now, limit) = self.limits(now, limit);
-        self.store.purge_sessions(now, limit).await
+        self.done(self.store.purge_sessions(now, limit).await)
     }
 }
 

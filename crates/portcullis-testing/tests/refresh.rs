@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use portcullis::store::{
-    MemoryStore, NewUser, RefreshRecord, RefreshState, RefreshStore, Revocation, Rotated, Rotation,
+    MemoryStore, NewUser, Purged, RefreshRecord, RefreshState, RefreshStore, Revocation, Rotated, Rotation,
     StoreError, UserStore,
 };
 use portcullis::{Digest, Timestamp, UserId};
@@ -56,6 +56,8 @@ async fn every_broken_store_is_caught() {
         (Fault::TokensAreCounted, "all_families_of_one_user_end_at_once"),
         (Fault::PurgeTakesTombstones, "a_purge_deletes_what_has_expired_within_its_limit_and_nothing_else"),
         (Fault::PurgeHasNoLimit, "a_purge_deletes_what_has_expired_within_its_limit_and_nothing_else"),
+        (Fault::PurgeIsAlwaysDone, "a_purge_deletes_what_has_expired_within_its_limit_and_nothing_else"),
+        (Fault::PurgeIsNeverDone, "a_purge_deletes_what_has_expired_within_its_limit_and_nothing_else"),
     ] {
         let result = suite::refresh::run(fault.maker(), on_threads).await;
         let broken: Vec<_> = result.err().iter().flat_map(Broken::clauses).collect();
@@ -114,6 +116,8 @@ enum Fault {
     TokensAreCounted,
     PurgeTakesTombstones,
     PurgeHasNoLimit,
+    PurgeIsAlwaysDone,
+    PurgeIsNeverDone,
 }
 
 impl Fault {
@@ -360,14 +364,17 @@ impl RefreshStore for Naive {
         Ok(if self.has(Fault::TokensAreCounted) { count } else { families.len() } as u64)
     }
 
-    async fn purge_refresh(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let limit = if self.has(Fault::PurgeHasNoLimit) { usize::MAX } else { limit as usize };
+    async fn purge_refresh(&self, now: Timestamp, most: u32) -> Result<Purged, StoreError> {
+        let limit = if self.has(Fault::PurgeHasNoLimit) { usize::MAX } else { most as usize };
         let is_over = |row: &&RefreshRecord| {
             row.expires_at <= now || (self.has(Fault::PurgeTakesTombstones) && !is_live(row))
         };
         let mut rows = self.rows();
         let over: Vec<_> = rows.values().filter(is_over).map(|row| row.id).take(limit).collect();
         rows.retain(|id, _| !over.contains(id));
-        Ok(over.len() as u64)
+        let purged = Purged::out_of(most, over.len() as u64);
+        let is_done =
+            (purged.is_done || self.has(Fault::PurgeIsAlwaysDone)) && !self.has(Fault::PurgeIsNeverDone);
+        Ok(Purged { is_done, ..purged })
     }
 }

@@ -18,7 +18,7 @@ use crate::event::{Event, EventKind};
 use crate::identity::Scopes;
 use crate::random::{BASE62, text};
 use crate::secret::{Digest, Secret};
-use crate::store::{StoreError, TokenRecord, UserByToken};
+use crate::store::{Purged, StoreError, TokenRecord, UserByToken};
 use crate::user::{Account, User, UserId};
 
 const BODY_LENGTH: usize = 40;
@@ -321,12 +321,12 @@ impl<U: User> Tokens<U> {
         Ok(revoked)
     }
 
-    /// Deletes at most `limit` tokens that have ended, and tells how many; call it from a timer until it answers less.
+    /// Deletes at most `limit` tokens that have ended, and tells whether that was all; call it from a timer until it is done.
     ///
     /// # Errors
     ///
     /// [`Unavailable`] when the store cannot answer.
-    pub async fn purge(&self, limit: u32) -> Result<u64, Unavailable> {
+    pub async fn purge(&self, limit: u32) -> Result<Purged, Unavailable> {
         Ok(self.0.store.purge_tokens(self.0.environment.now(), limit).await?)
     }
 

@@ -172,7 +172,7 @@ impl Act {
         // To look takes several steps, between which a statement that is under way may end: half is no answer yet.
         let at_once = self.has_happened(scene).await.unwrap_or(false);
         // Where there is one writer, this waits for its turn.
-        scene.world.tokens.purge(1).await?;
+        let _ = scene.world.tokens.purge(1).await?;
         let began = Instant::now();
         sleep(settles).await;
         while began.elapsed() < LATEST && (alive_tasks() > tasks || self.has_happened(scene).await.is_err()) {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use portcullis::store::{
-    Committed, CounterStore, Group, Limit, LoginRecord, NewUser, RefreshRecord, RefreshStore, Reserved,
-    Revocation, Rotated, Rotation, SessionChange, SessionRecord, SessionStore, StoreError, TokenRecord,
-    TokenStore, UserBySession, UserByToken, UserChange, UserStore,
+    Committed, CounterStore, Group, Limit, LoginRecord, NewUser, Purged, RefreshRecord, RefreshStore,
+    Reserved, Revocation, Rotated, Rotation, SessionChange, SessionRecord, SessionStore, StoreError,
+    TokenRecord, TokenStore, UserBySession, UserByToken, UserChange, UserStore,
 };
 use portcullis::{Account, Digest, Timestamp, UserId};
 use tokio::task::yield_now;
@@ -46,7 +46,7 @@ pausing! { SessionStore =>
     fn sessions_of(user: &UserId) -> Vec<(Digest, SessionRecord)>;
     fn end_session(user: &UserId, key: &Digest) -> bool;
     fn end_sessions(user: &UserId, except: Option<&Digest>) -> u64;
-    fn purge_sessions(now: Timestamp, limit: u32) -> u64;
+    fn purge_sessions(now: Timestamp, limit: u32) -> Purged;
 }
 
 pausing! { UserBySession<Account> =>
@@ -60,7 +60,7 @@ pausing! { TokenStore =>
     fn touch_token(digest: &Digest, last_used_at: Timestamp) -> ();
     fn revoke_token(user: &UserId, digest: &Digest) -> bool;
     fn revoke_tokens(user: &UserId) -> u64;
-    fn purge_tokens(now: Timestamp, limit: u32) -> u64;
+    fn purge_tokens(now: Timestamp, limit: u32) -> Purged;
 }
 
 pausing! { UserByToken<Account> =>
@@ -75,11 +75,11 @@ pausing! { RefreshStore =>
     fn refresh_of(user: &UserId) -> Vec<RefreshRecord>;
     fn revoke_refresh_family(user: &UserId, family: &Digest) -> bool;
     fn revoke_refresh_all(user: &UserId) -> u64;
-    fn purge_refresh(now: Timestamp, limit: u32) -> u64;
+    fn purge_refresh(now: Timestamp, limit: u32) -> Purged;
 }
 
 pausing! { CounterStore =>
     fn reserve(key: &Digest, limit: &Limit, now: Timestamp) -> Reserved;
     fn give_back(key: &Digest, limit: &Limit, at: Timestamp) -> ();
-    fn purge_counters(now: Timestamp, limit: u32) -> u64;
+    fn purge_counters(now: Timestamp, limit: u32) -> Purged;
 }

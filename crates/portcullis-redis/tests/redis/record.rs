@@ -4,8 +4,9 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use portcullis::store::{
-    Committed, CounterStore, Limit, MemoryStore, Mixed, NewUser, RefreshRecord, RefreshStore, Reserved,
-    Rotated, Rotation, SessionChange, SessionRecord, SessionStore, StoreError, UserBySession, UserStore,
+    Committed, CounterStore, Limit, MemoryStore, Mixed, NewUser, Purged, RefreshRecord, RefreshStore,
+    Reserved, Rotated, Rotation, SessionChange, SessionRecord, SessionStore, StoreError, UserBySession,
+    UserStore,
 };
 use portcullis::{Digest, Timestamp};
 use portcullis_redis::RedisStore;
@@ -244,9 +245,35 @@ async fn namespaces_do_not_see_each_other() {
     let key = Digest::of("key");
     create(&here, key, session()).await;
     assert_eq!(there.session(&key).await.unwrap(), None);
-    assert_eq!(there.purge_sessions(Timestamp::MAX, 100).await.unwrap(), 0);
+    assert_eq!(there.purge_sessions(Timestamp::MAX, 100).await.unwrap(), Purged::out_of(100, 0));
     assert_eq!(there.end_sessions(&17.into(), None).await.unwrap(), 0);
     assert!(here.session(&key).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn calls_of_a_purge_go_on_until_every_master_was_walked() {
+    for url in [crate::redis(), crate::cluster()].into_iter().flatten() {
+        let store = crate::store(&url).await;
+        for number in 0..600 {
+            let mut record = session();
+            record.expires_at = if number % 10 == 0 { NOW.after(HOUR) } else { NOW };
+            create(&store, Digest::of(&number.to_string()), record).await;
+        }
+        for (limit, ended) in [(50, 540), (50, 0), (0, 0)] {
+            let mut deleted = 0;
+            let mut calls = 0..30;
+            while calls.next().is_some() {
+                let purged = store.purge_sessions(NOW, limit).await.unwrap();
+                assert!(purged.deleted <= limit.into(), "{purged:?}");
+                deleted += purged.deleted;
+                if purged.is_done {
+                    break;
+                }
+            }
+            assert_eq!((deleted, calls.is_empty()), (ended, limit == 0), "{url}: {limit} a call");
+        }
+        assert_eq!(store.sessions_of(&17.into()).await.unwrap().len(), 60, "{url}");
+    }
 }
 
 #[tokio::test]
@@ -255,7 +282,7 @@ async fn a_purge_with_all_the_time_in_the_world_ends() {
     let config = patient().with_timeout(Duration::MAX);
     let store = RedisStore::connect_with(&url, config).await.unwrap();
     create(&store, Digest::of("key"), session()).await;
-    assert_eq!(store.purge_sessions(Timestamp::MAX, 100).await.unwrap(), 1);
+    assert_eq!(store.purge_sessions(Timestamp::MAX, 100).await.unwrap(), Purged::out_of(100, 1));
 }
 
 #[tokio::test]
@@ -271,7 +298,7 @@ async fn an_index_forgets_what_has_ended_for_long_and_nothing_else() {
     for old in ["ended", "alive"] {
         let _ = redis.cli(&["zadd", &index, "1000", &Digest::of(old).to_string()]);
     }
-    store.purge_sessions(NOW, 100).await.unwrap();
+    assert_eq!(store.purge_sessions(NOW, 100).await.unwrap(), Purged::out_of(100, 0));
     let left = redis.cli(&["zrange", &index, "0", "-1"]);
     for (name, is_left) in [("ended", false), ("ended just now", true), ("alive", true)] {
         assert_eq!(left.contains(&Digest::of(name).to_string()), is_left, "{name}");

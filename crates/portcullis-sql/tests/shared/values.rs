@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use portcullis::store::{Group, NewUser, SessionChange, SessionStore, StoreError, TokenStore, UserStore};
+use portcullis::store::{
+    Group, NewUser, Purged, SessionChange, SessionStore, StoreError, TokenStore, UserStore,
+};
 use portcullis::{Digest, Scopes, Timestamp, UserId};
 use portcullis_sql::SqlStore;
 
@@ -62,8 +64,8 @@ pub(crate) async fn ends_of_tokens(store: SqlStore) {
         let token = store.token(&Digest::of(name)).await.unwrap().unwrap();
         assert_eq!(token.ends_at(), ends_at, "{name}");
         let before = Timestamp::from_micros(ends_at.as_micros() - 1);
-        assert_eq!(store.purge_tokens(before, 10).await.unwrap(), 0, "{name}");
-        assert_eq!(store.purge_tokens(ends_at, 10).await.unwrap(), 1, "{name}");
+        assert_eq!(store.purge_tokens(before, 10).await.unwrap(), Purged::out_of(10, 0), "{name}");
+        assert_eq!(store.purge_tokens(ends_at, 10).await.unwrap(), Purged::out_of(10, 1), "{name}");
     }
 }
 
@@ -75,7 +77,11 @@ pub(crate) async fn purges(store: SqlStore) {
         store.commit(SessionChange::Create(Digest::of(&number.to_string()), session)).await.unwrap();
     }
     for (limit, deleted) in [(0, 0), (1, 1), (1000, 1000), (u32::MAX, 199), (10, 0)] {
-        assert_eq!(store.purge_sessions(NOW, limit).await.unwrap(), deleted, "{limit}");
+        assert_eq!(
+            store.purge_sessions(NOW, limit).await.unwrap(),
+            Purged::out_of(limit, deleted),
+            "{limit}"
+        );
     }
     assert_eq!(store.sessions_of(&UserId::from(1)).await.unwrap().len(), 100);
 }

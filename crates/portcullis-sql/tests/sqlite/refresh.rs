@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::common::{File, NOW, refresh_of, rotation_of};
-use portcullis::store::{NewUser, RefreshState, RefreshStore, Revocation, Rotated, UserStore};
+use portcullis::store::{NewUser, Purged, RefreshState, RefreshStore, Revocation, Rotated, UserStore};
 use portcullis::{Digest, UserId};
 use portcullis_sql::SqlStore;
 use sqlx::Row as _;
@@ -100,7 +100,7 @@ async fn a_purge_goes_in_steps_and_finds_tombstones() {
     for (now, limit, deleted) in
         [(before, 10, 0), (NOW, 0, 0), (NOW, 1, 1), (NOW, 1_000, 1_000), (NOW, u32::MAX, 199), (NOW, 10, 0)]
     {
-        assert_eq!(store.purge_refresh(now, limit).await.unwrap(), deleted, "{limit}");
+        assert_eq!(store.purge_refresh(now, limit).await.unwrap(), Purged::out_of(limit, deleted), "{limit}");
     }
     assert_eq!(store.refresh_of(&UserId::from(1)).await.unwrap().len(), 100);
 }

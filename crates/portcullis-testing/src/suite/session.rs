@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use portcullis::store::{Committed, SessionChange, SessionRecord, SessionStore, StoreError};
+use portcullis::store::{Committed, Purged, SessionChange, SessionRecord, SessionStore, StoreError};
 use portcullis::{Digest, Timestamp, UserId};
 
 use super::stage::{self, Check, Clause, POLLS, ROUNDS, abandon, clauses, ensure, let_others_run, same};
@@ -372,9 +372,9 @@ async fn a_purge_deletes_what_has_ended_within_its_limit_and_nothing_else(stage:
     create(stage, "touched", session("b3a1")).await?;
     stage.commit(SessionChange::Touch(key("touched"), seconds(5), seconds(13))).await?;
     let now = seconds(11);
-    same("a purge of none", &stage.purge_sessions(now, 0).await?, &0)?;
+    same("a purge of none", &stage.purge_sessions(now, 0).await?.deleted, &0)?;
     for (limit, purged) in [(4, 4), (4, 4), (100, 2), (100, 0)] {
-        same("the number purged", &stage.purge_sessions(now, limit).await?, &purged)?;
+        same("the purge", &stage.purge_sessions(now, limit).await?, &Purged::out_of(limit, purged))?;
     }
     same("the sessions left", &keys_of(stage, "b3a1").await?, &vec![key("touched"), key("alive")])?;
     same("a session that ended", &stage.session(&key(1)).await?, &None)?;

@@ -20,7 +20,7 @@ use crate::jwt::ring::KeyRing;
 use crate::jwt::verify::JwtVerifier;
 use crate::secret::{Digest, Secret};
 use crate::store::{
-    RefreshRecord, RefreshState, RefreshStore, Revocation, Rotated, Rotation, StoreError, UserStore,
+    Purged, RefreshRecord, RefreshState, RefreshStore, Revocation, Rotated, Rotation, StoreError, UserStore,
 };
 use crate::user::{Account, User, UserId};
 
@@ -328,13 +328,13 @@ impl<U: User> Jwt<U> {
         Ok(revoked)
     }
 
-    /// Deletes at most `limit` refresh tokens that have ended, and tells how many; call it from a timer until it answers
-    /// less.
+    /// Deletes at most `limit` refresh tokens that have ended, and tells whether that was all; call it from a timer until it
+    /// is done.
     ///
     /// # Errors
     ///
     /// [`Unavailable`] when the store cannot answer.
-    pub async fn purge(&self, limit: u32) -> Result<u64, Unavailable> {
+    pub async fn purge(&self, limit: u32) -> Result<Purged, Unavailable> {
         // A token is good for the leeway longer: without its row an adopting store would take it for a new one.
         let now = self.environment().now().before(self.config().leeway);
         Ok(self.0.store.purge_refresh(now, limit).await?)

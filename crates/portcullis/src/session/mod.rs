@@ -34,7 +34,7 @@ use crate::event::{Event, EventKind, Origin};
 use crate::identity::{Grant, Identity, Scheme};
 use crate::request::RequestHead;
 use crate::secret::Digest;
-use crate::store::{Committed, SessionChange, SessionRecord, UserBySession};
+use crate::store::{Committed, Purged, SessionChange, SessionRecord, UserBySession};
 use crate::user::{Account, User, UserId};
 
 /// The sessions of an application; cloning shares it.
@@ -125,12 +125,12 @@ impl<U: User> Sessions<U> {
         Ok(ended)
     }
 
-    /// Deletes at most `limit` sessions that have ended, and tells how many; call it from a timer until it answers less.
+    /// Deletes at most `limit` sessions that have ended, and tells whether that was all; call it from a timer until it is done.
     ///
     /// # Errors
     ///
     /// [`Unavailable`] when the store cannot answer.
-    pub async fn purge(&self, limit: u32) -> Result<u64, Unavailable> {
+    pub async fn purge(&self, limit: u32) -> Result<Purged, Unavailable> {
         Ok(self.0.store.purge_sessions(self.0.environment.now(), limit).await?)
     }
 

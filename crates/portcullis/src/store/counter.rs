@@ -13,7 +13,7 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::secret::Digest;
-use crate::store::StoreError;
+use crate::store::{Purged, StoreError};
 
 /// How many tries in how long, and how they are counted.
 ///
@@ -241,12 +241,12 @@ pub trait CounterStore: Send + Sync + 'static {
     /// [`StoreError::Unavailable`] when the store cannot answer.
     async fn give_back(&self, key: &Digest, limit: &Limit, at: Timestamp) -> Result<(), StoreError>;
 
-    /// Deletes at most `limit` counters that ended by `now`, and tells how many.
+    /// Deletes at most `limit` counters that ended by `now`, and tells whether that was all.
     ///
     /// # Errors
     ///
     /// [`StoreError::Unavailable`] when the store cannot answer.
-    async fn purge_counters(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
+    async fn purge_counters(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError>;
 }
 
 #[cfg(test)]

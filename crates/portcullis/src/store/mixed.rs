@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::secret::Digest;
 use crate::store::{
-    Committed, CounterStore, Group, Limit, LoginRecord, NewUser, RefreshRecord, RefreshStore, Reserved,
-    Revocation, Rotated, Rotation, SessionChange, SessionRecord, SessionStore, StoreError, TokenRecord,
-    TokenStore, UserBySession, UserByToken, UserChange, UserStore,
+    Committed, CounterStore, Group, Limit, LoginRecord, NewUser, Purged, RefreshRecord, RefreshStore,
+    Reserved, Revocation, Rotated, Rotation, SessionChange, SessionRecord, SessionStore, StoreError,
+    TokenRecord, TokenStore, UserBySession, UserByToken, UserChange, UserStore,
 };
 use crate::user::UserId;
 
@@ -102,7 +102,7 @@ impl<R: TokenStore, S: Send + Sync + 'static> TokenStore for Mixed<R, S> {
         self.records.revoke_tokens(user).await
     }
 
-    async fn purge_tokens(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_tokens(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         self.records.purge_tokens(now, limit).await
     }
 }
@@ -129,7 +129,7 @@ impl<R: SessionStore, S: Send + Sync + 'static> SessionStore for Mixed<R, S> {
         self.records.end_sessions(user, except).await
     }
 
-    async fn purge_sessions(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_sessions(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         self.records.purge_sessions(now, limit).await
     }
 }
@@ -164,7 +164,7 @@ impl<R: RefreshStore, S: Send + Sync + 'static> RefreshStore for Mixed<R, S> {
         self.records.revoke_refresh_all(user).await
     }
 
-    async fn purge_refresh(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_refresh(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         self.records.purge_refresh(now, limit).await
     }
 }
@@ -179,7 +179,7 @@ impl<R: CounterStore, S: Send + Sync + 'static> CounterStore for Mixed<R, S> {
         self.records.give_back(key, limit, at).await
     }
 
-    async fn purge_counters(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_counters(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         self.records.purge_counters(now, limit).await
     }
 }

@@ -64,6 +64,43 @@ impl StoreError {
     }
 }
 
+/// What one call of a purge did.
+///
+/// # Examples
+///
+/// ```
+/// # async fn purge(sessions: portcullis::Sessions) -> Result<(), portcullis::Unavailable> {
+/// while !sessions.purge(500).await?.is_done {}
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct Purged {
+    /// How many rows were deleted.
+    pub deleted: u64,
+    /// Whether nothing is left that had ended when the round began, which is at the first call after one that was done.
+    ///
+    /// Where it is not, the limit was reached, or the time that the store gives to one call: the next call goes on.
+    pub is_done: bool,
+}
+
+impl Purged {
+    /// Describes what a store deleted that stops at nothing but the limit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use portcullis::store::Purged;
+    ///
+    /// assert!(Purged::out_of(500, 499).is_done);
+    /// assert!(!Purged::out_of(500, 500).is_done);
+    /// ```
+    pub const fn out_of(limit: u32, deleted: u64) -> Self {
+        Self { deleted, is_done: deleted < limit as u64 }
+    }
+}
+
 /// Whatever a store fails with in the middle of a request is an outage: 503, never a refusal.
 impl From<StoreError> for Unavailable {
     fn from(error: StoreError) -> Self {

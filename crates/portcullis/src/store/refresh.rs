@@ -11,7 +11,7 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::secret::Digest;
-use crate::store::StoreError;
+use crate::store::{Purged, StoreError};
 use crate::user::UserId;
 
 /// A refresh token at rest; never the token.
@@ -329,7 +329,7 @@ pub trait RefreshStore: Send + Sync + 'static {
     /// This follows a changed password: what is left live is the thief's.
     async fn revoke_refresh_all(&self, user: &UserId) -> Result<u64, StoreError>;
 
-    /// Deletes at most `limit` tokens that expired by `now`, in whatever state, and tells how many.
+    /// Deletes at most `limit` tokens that expired by `now`, in whatever state, and tells whether that was all.
     ///
     /// # Errors
     ///
@@ -339,5 +339,5 @@ pub trait RefreshStore: Send + Sync + 'static {
     ///
     /// A row that is deleted while its token still verifies is a tombstone lost: the simplejwt preset would adopt the
     /// token once more. Where expiry is checked with leeway, `now` is to lie as far in the past.
-    async fn purge_refresh(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
+    async fn purge_refresh(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError>;
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::secret::Digest;
-use crate::store::{StoreError, UserStore};
+use crate::store::{Purged, StoreError, UserStore};
 use crate::user::UserId;
 
 /// A session at rest; its key is the digest of the id in the cookie.
@@ -157,12 +157,12 @@ pub trait SessionStore: Send + Sync + 'static {
     /// [`StoreError::Unavailable`] when it is not certain that they are gone.
     async fn end_sessions(&self, user: &UserId, except: Option<&Digest>) -> Result<u64, StoreError>;
 
-    /// Deletes at most `limit` sessions that ended before `now`, and tells how many.
+    /// Deletes at most `limit` sessions that ended by `now`, and tells whether that was all.
     ///
     /// # Errors
     ///
     /// [`StoreError::Unavailable`] when the store cannot answer.
-    async fn purge_sessions(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
+    async fn purge_sessions(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError>;
 }
 
 /// Finds a session and its user; a store that keeps both in one database answers in one round trip.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::identity::Scopes;
 use crate::secret::Digest;
-use crate::store::{StoreError, UserStore};
+use crate::store::{Purged, StoreError, UserStore};
 use crate::user::UserId;
 
 /// A token at rest: its digest and what it grants, never the token.
@@ -141,12 +141,12 @@ pub trait TokenStore: Send + Sync + 'static {
     /// [`StoreError::Unavailable`] when it is not certain that they are gone.
     async fn revoke_tokens(&self, user: &UserId) -> Result<u64, StoreError>;
 
-    /// Deletes at most `limit` tokens that ended before `now`, and tells how many.
+    /// Deletes at most `limit` tokens that ended by `now`, and tells whether that was all.
     ///
     /// # Errors
     ///
     /// [`StoreError::Unavailable`] when the store cannot answer.
-    async fn purge_tokens(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
+    async fn purge_tokens(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError>;
 }
 
 /// Finds a token and its user; a store that keeps both in one database answers in one round trip.

@@ -38,7 +38,7 @@ fn count(answers: &[Answer], status: u16) -> usize {
 }
 
 async fn counters(world: &World) -> u64 {
-    world.store.purge_counters(Timestamp::MAX, 1_000_000).await.unwrap()
+    world.store.purge_counters(Timestamp::MAX, 1_000_000).await.unwrap().deleted
 }
 
 #[tokio::test]

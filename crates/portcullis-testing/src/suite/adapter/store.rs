@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use portcullis::password::{HashMemory, PasswordHashError, PasswordHasher};
 use portcullis::store::{
-    Committed, CounterStore, Group, Limit, LoginRecord, MemoryStore, NewUser, Reserved, SessionChange,
-    SessionRecord, SessionStore, StoreError, TokenRecord, TokenStore, UserBySession, UserByToken, UserChange,
-    UserStore,
+    Committed, CounterStore, Group, Limit, LoginRecord, MemoryStore, NewUser, Purged, Reserved,
+    SessionChange, SessionRecord, SessionStore, StoreError, TokenRecord, TokenStore, UserBySession,
+    UserByToken, UserChange, UserStore,
 };
 use portcullis::{Account, Digest, PasswordHash, Secret, Timestamp, UserId};
 
@@ -73,7 +73,7 @@ over_the_wire! {
         touch_token(digest: &Digest, at: Timestamp) -> (), Everything;
         revoke_token(user: &UserId, digest: &Digest) -> bool, Everything;
         revoke_tokens(user: &UserId) -> u64, Everything;
-        purge_tokens(now: Timestamp, limit: u32) -> u64, Everything;
+        purge_tokens(now: Timestamp, limit: u32) -> Purged, Everything;
     }
     SessionStore {
         session(key: &Digest) -> Option<SessionRecord>, Everything;
@@ -81,12 +81,12 @@ over_the_wire! {
         sessions_of(user: &UserId) -> Vec<(Digest, SessionRecord)>, Everything;
         end_session(user: &UserId, key: &Digest) -> bool, Changes;
         end_sessions(user: &UserId, except: Option<&Digest>) -> u64, Changes;
-        purge_sessions(now: Timestamp, limit: u32) -> u64, Everything;
+        purge_sessions(now: Timestamp, limit: u32) -> Purged, Everything;
     }
     CounterStore {
         reserve(key: &Digest, limit: &Limit, now: Timestamp) -> Reserved, Everything;
         give_back(key: &Digest, limit: &Limit, at: Timestamp) -> (), Everything;
-        purge_counters(now: Timestamp, limit: u32) -> u64, Everything;
+        purge_counters(now: Timestamp, limit: u32) -> Purged, Everything;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis::store::{RefreshRecord, RefreshState, RefreshStore, Revocation, Rotated, StoreError};
+use portcullis::store::{Purged, RefreshRecord, RefreshState, RefreshStore, Revocation, Rotated, StoreError};
 use portcullis::{Digest, UserId};
 
 use super::super::stage::{Check, ROUNDS, ensure, same};
@@ -185,9 +185,9 @@ pub(super) async fn a_purge_deletes_what_has_expired_within_its_limit_and_nothin
     rotate(stage, &replayed, "next", 1).await?;
     stage.revoke_refresh(revoked.clone(), false).await?;
     let now = seconds(11);
-    same("a purge of none", &stage.purge_refresh(now, 0).await?, &0)?;
+    same("a purge of none", &stage.purge_refresh(now, 0).await?.deleted, &0)?;
     for (limit, purged) in [(4, 4), (4, 4), (100, 2), (100, 0)] {
-        same("the number purged", &stage.purge_refresh(now, limit).await?, &purged)?;
+        same("the purge", &stage.purge_refresh(now, limit).await?, &Purged::out_of(limit, purged))?;
     }
     same("a token that expired", &stage.refresh(&id(1)).await?, &None)?;
     same("a token that is alive", &stage.refresh(&alive.id).await?, &Some(alive))?;
@@ -195,6 +195,6 @@ pub(super) async fn a_purge_deletes_what_has_expired_within_its_limit_and_nothin
     let mut adoption = rotation(&revoked, "later", 11);
     adoption.adopts = true;
     same("a token that was revoked", &stage.rotate_refresh(adoption).await?, &Rotated::Revoked)?;
-    same("a purge at the very end", &stage.purge_refresh(seconds(12), 100).await?, &3)?;
+    same("a purge at the very end", &stage.purge_refresh(seconds(12), 100).await?.deleted, &3)?;
     same("what lives", &live_of(stage, "b3a1").await?, &vec![id("next")])
 }

@@ -105,7 +105,7 @@ pub(super) async fn a_used_successor_ends_the_grace(stage: &Stage<'_>) -> Check 
     let mut brief = rotation(&first, "purged second", 0);
     brief.next_expires_at = seconds(1);
     stage.rotate_refresh(brief).await?;
-    same("the purge", &stage.purge_refresh(seconds(1), 10).await?, &1)?;
+    same("the purge", &stage.purge_refresh(seconds(1), 10).await?.deleted, &1)?;
     let answer = stage.rotate_refresh(patient(&first, "fourth", 2)).await?;
     same("a successor that was purged", &answer, &Rotated::Revoked)?;
     same("the token to follow", &stage.refresh(&id("fourth")).await?, &None)

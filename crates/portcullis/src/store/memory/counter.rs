@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use crate::clock::Timestamp;
 use crate::secret::Digest;
-use crate::store::{CounterState, CounterStore, Limit, Reserved, StoreError};
+use crate::store::{CounterState, CounterStore, Limit, Purged, Reserved, StoreError};
 
 /// How many counters are kept.
 const CAPACITY: usize = 100_000;
@@ -89,10 +89,10 @@ impl CounterStore for MemoryStore {
         Ok(())
     }
 
-    async fn purge_counters(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_counters(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         let mut tables = self.write();
         let purged = (0..limit).take_while(|_| tables.counters.remove_first(|ends_at, _| ends_at <= now));
-        Ok(purged.map(|_| 1_u64).sum())
+        Ok(Purged::out_of(limit, purged.map(|_| 1_u64).sum()))
     }
 }
 

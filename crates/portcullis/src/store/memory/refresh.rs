@@ -9,7 +9,9 @@ use super::MemoryStore;
 use super::table::{Row, Table};
 use crate::clock::Timestamp;
 use crate::secret::Digest;
-use crate::store::{RefreshRecord, RefreshState, RefreshStore, Revocation, Rotated, Rotation, StoreError};
+use crate::store::{
+    Purged, RefreshRecord, RefreshState, RefreshStore, Revocation, Rotated, Rotation, StoreError,
+};
 use crate::user::UserId;
 
 impl Row for RefreshRecord {
@@ -151,8 +153,8 @@ impl RefreshStore for MemoryStore {
         Ok(end_all(&mut self.write().refresh, user))
     }
 
-    async fn purge_refresh(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_refresh(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         let ended = self.read().refresh.ended(now, limit);
-        Ok(self.write().refresh.remove_ended(&ended, now))
+        Ok(Purged::out_of(limit, self.write().refresh.remove_ended(&ended, now)))
     }
 }

@@ -9,7 +9,9 @@ use super::MemoryStore;
 use super::table::{Row, Table};
 use crate::clock::Timestamp;
 use crate::secret::Digest;
-use crate::store::{Committed, SessionChange, SessionRecord, SessionStore, StoreError, UserBySession};
+use crate::store::{
+    Committed, Purged, SessionChange, SessionRecord, SessionStore, StoreError, UserBySession,
+};
 use crate::user::{Account, UserId};
 
 impl Row for SessionRecord {
@@ -84,9 +86,9 @@ impl SessionStore for MemoryStore {
         Ok(self.write().sessions.remove_all_of(user, except))
     }
 
-    async fn purge_sessions(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_sessions(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         let ended = self.read().sessions.ended(now, limit);
-        Ok(self.write().sessions.remove_ended(&ended, now))
+        Ok(Purged::out_of(limit, self.write().sessions.remove_ended(&ended, now)))
     }
 }
 

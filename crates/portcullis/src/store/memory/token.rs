@@ -8,7 +8,7 @@ use super::MemoryStore;
 use super::table::{Row, Table};
 use crate::clock::Timestamp;
 use crate::secret::Digest;
-use crate::store::{StoreError, TokenRecord, TokenStore, UserByToken};
+use crate::store::{Purged, StoreError, TokenRecord, TokenStore, UserByToken};
 use crate::user::{Account, UserId};
 
 impl Row for TokenRecord {
@@ -80,9 +80,9 @@ impl TokenStore for MemoryStore {
         Ok(self.write().tokens.remove_all_of(user, None))
     }
 
-    async fn purge_tokens(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_tokens(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         let ended = self.read().tokens.ended(now, limit);
-        Ok(self.write().tokens.remove_ended(&ended, now))
+        Ok(Purged::out_of(limit, self.write().tokens.remove_ended(&ended, now)))
     }
 }
 

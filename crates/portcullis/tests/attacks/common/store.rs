@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use portcullis::store::{
-    Committed, CounterStore, Group, Limit, LoginRecord, MemoryStore, NewUser, RefreshRecord, RefreshStore,
-    Reserved, Revocation, Rotated, Rotation, SessionChange, SessionRecord, SessionStore, StoreError,
-    TokenRecord, TokenStore, UserBySession, UserByToken, UserChange, UserStore,
+    Committed, CounterStore, Group, Limit, LoginRecord, MemoryStore, NewUser, Purged, RefreshRecord,
+    RefreshStore, Reserved, Revocation, Rotated, Rotation, SessionChange, SessionRecord, SessionStore,
+    StoreError, TokenRecord, TokenStore, UserBySession, UserByToken, UserChange, UserStore,
 };
 use portcullis::{Account, Digest, Timestamp, UserId};
 
@@ -113,7 +113,7 @@ impl TokenStore for Shaky {
     async fn revoke_tokens(&self, user: &UserId) -> Result<u64, StoreError> {
         self.over("revoke_tokens", self.memory.revoke_tokens(user)).await
     }
-    async fn purge_tokens(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_tokens(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         self.over("purge_tokens", self.memory.purge_tokens(now, limit)).await
     }
 }
@@ -135,7 +135,7 @@ impl SessionStore for Shaky {
     async fn end_sessions(&self, user: &UserId, except: Option<&Digest>) -> Result<u64, StoreError> {
         self.over("end_sessions", self.memory.end_sessions(user, except)).await
     }
-    async fn purge_sessions(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_sessions(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         self.over("purge_sessions", self.memory.purge_sessions(now, limit)).await
     }
 }
@@ -148,7 +148,7 @@ impl CounterStore for Shaky {
     async fn give_back(&self, key: &Digest, limit: &Limit, at: Timestamp) -> Result<(), StoreError> {
         self.over("give_back", self.memory.give_back(key, limit, at)).await
     }
-    async fn purge_counters(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_counters(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         self.over("purge_counters", self.memory.purge_counters(now, limit)).await
     }
 }
@@ -196,7 +196,7 @@ impl RefreshStore for Shaky {
     async fn revoke_refresh_all(&self, user: &UserId) -> Result<u64, StoreError> {
         self.over("revoke_refresh_all", self.memory.revoke_refresh_all(user)).await
     }
-    async fn purge_refresh(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn purge_refresh(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         self.over("purge_refresh", self.memory.purge_refresh(now, limit)).await
     }
 }
