@@ -85,10 +85,8 @@ mod tests {
     #[tokio::test]
     async fn every_store_keeps_books() {
         keeps_books(&MemoryBooks::default()).await;
-        let file = std::env::temp_dir().join(format!("bookshop-domain-{}.db", std::process::id()));
-        let _ = std::fs::remove_file(&file);
-        keeps_books(&SqliteBooks::open(&file).await.unwrap()).await;
-        std::fs::remove_file(&file).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        keeps_books(&SqliteBooks::open(&folder.path().join("books.db")).await.unwrap()).await;
         let Some(postgres) = or_left_out(Postgres::shared()) else { return };
         let url = postgres.database();
         // Programs that start together make the table together.

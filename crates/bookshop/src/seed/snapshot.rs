@@ -109,21 +109,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_opens_again_after_it_was_wiped_or_put_back() {
-        let file = std::env::temp_dir().join(format!("bookshop-reopened-{}.db", std::process::id()));
-        let _ = std::fs::remove_file(&file);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("reopened.db");
         let url = format!("sqlite:{}", file.display());
         drop(SqlStore::connect(&url).await.unwrap());
         Snapshot::wipe(&file).await.unwrap();
         drop(SqlStore::connect(&url).await.expect("wiped"));
         Snapshot::take(&file).await.unwrap().restore().await.unwrap();
         drop(SqlStore::connect(&url).await.expect("put back"));
-        std::fs::remove_file(&file).unwrap();
     }
 
     #[tokio::test]
     async fn a_reset_puts_rows_and_ids_back() {
-        let file = std::env::temp_dir().join(format!("bookshop-snapshot-{}.db", std::process::id()));
-        let _ = std::fs::remove_file(&file);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("snapshot.db");
         let books = SqliteBooks::open(&file).await.unwrap();
         books.create("One", &1.into(), "john").await.unwrap();
         let snapshot = Snapshot::take(&file).await.unwrap();
@@ -138,6 +137,5 @@ mod tests {
         Snapshot::wipe(&file).await.unwrap();
         assert_eq!(books.list().await.unwrap(), []);
         assert_eq!(books.create("First", &1.into(), "john").await.unwrap().id, 1);
-        std::fs::remove_file(&file).unwrap();
     }
 }
