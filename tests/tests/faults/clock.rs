@@ -208,7 +208,16 @@ async fn on_postgres_nothing_that_ended_comes_back() {
 
 #[tokio::test]
 async fn on_redis_nothing_that_ended_comes_back() {
-    let Some(server) = Kind::Redis.start().await else { return };
+    on_redis(Kind::Redis).await;
+}
+
+#[tokio::test]
+async fn on_a_cluster_nothing_that_ended_comes_back() {
+    on_redis(Kind::Cluster).await;
+}
+
+async fn on_redis(kind: Kind) {
+    let Some(server) = kind.start().await else { return };
     let (file, redis) = (File::new(), RedisStore::connect(&server.url()).await.unwrap());
     let beside = file.store().await;
     jump(Mixed::new(redis, beside.clone()), beside, server.name()).await;
