@@ -6,6 +6,7 @@
 //! 3. Where a server is not installed a test may leave itself out, loudly; where it must not (`CI`, or
 //!    `PORTCULLIS_SERVERS=required`) it fails with the command that installs it.
 
+mod certificates;
 mod cluster;
 mod missing;
 mod postgres;
@@ -13,6 +14,7 @@ mod process;
 mod proxy;
 mod redis;
 
+pub use certificates::Certificates;
 pub use cluster::Cluster;
 pub use missing::{Missing, or_left_out};
 pub use postgres::Postgres;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::certificates::Certificates;
 use crate::missing::Missing;
 use crate::process::{Directory, Process, free_port, loopback, unique, wait_until};
 
@@ -52,6 +53,23 @@ impl Postgres {
             }
         }
         Err(Missing::broken(format!("PostgreSQL does not start: {last}")))
+    }
+
+    /// Starts a server that takes TLS.
+    ///
+    /// # Errors
+    ///
+    /// [`Missing`] where PostgreSQL is not installed, or does not start.
+    pub fn start_tls(certificates: &Certificates) -> Result<Self, Missing> {
+        let (certificate, key) = (certificates.certificate(), certificates.key());
+        for path in [certificates.folder(), &key] {
+            owner(path).map_err(|error| Missing::broken(format!("the key cannot be lent: {error}")))?;
+        }
+        Self::start_with(&[
+            "ssl=on",
+            &format!("ssl_cert_file={}", certificate.display()),
+            &format!("ssl_key_file={}", key.display()),
+        ])
     }
 
     /// Lends the one server that the tests of a process share; it does not wait for the disk.
@@ -179,8 +197,8 @@ fn programs() -> Option<PathBuf> {
     folders.into_iter().find(|folder| needed.iter().all(|program| folder.join(program).is_file()))
 }
 
-/// Gives the directory to the user who is to run the server, and returns how to become him: PostgreSQL refuses root.
-fn owner(directory: &Path) -> io::Result<Vec<String>> {
+/// Gives a directory or a file to the user who is to run the server, and returns how to become him: PostgreSQL refuses root.
+fn owner(path: &Path) -> io::Result<Vec<String>> {
     let id = |arguments: &[&str]| -> io::Result<u32> {
         let output = Command::new("id").args(arguments).output()?;
         String::from_utf8_lossy(&output.stdout).trim().parse().map_err(io::Error::other)
@@ -190,7 +208,7 @@ fn owner(directory: &Path) -> io::Result<Vec<String>> {
     }
     let user = if id(&["-u", "postgres"]).is_ok() { "postgres" } else { "nobody" };
     let (uid, gid) = (id(&["-u", user])?, id(&["-g", user])?);
-    chown(directory, Some(uid), Some(gid))?;
+    chown(path, Some(uid), Some(gid))?;
     Ok(vec![
         "setpriv".to_owned(),
         format!("--reuid={uid}"),

@@ -10,5 +10,7 @@ mod outage;
 mod races;
 #[path = "../shared/mod.rs"]
 mod shared;
+#[cfg(feature = "tls")]
+mod tls;
 mod trips;
 mod values;
