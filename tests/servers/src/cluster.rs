@@ -1,11 +1,13 @@
 //! A Redis Cluster of three masters, each with a replica.
 
 use std::io;
+use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::certificates::Certificates;
 use crate::missing::Missing;
-use crate::process::wait_until;
+use crate::process::{loopback, wait_until};
 use crate::redis::Redis;
 
 const SETTINGS: [&str; 10] = [
@@ -26,6 +28,8 @@ const SETTINGS: [&str; 10] = [
 #[derive(Debug)]
 pub struct Cluster {
     nodes: Vec<Redis>,
+    addresses: Vec<SocketAddr>,
+    scheme: &'static str,
 }
 
 impl Cluster {
@@ -36,9 +40,28 @@ impl Cluster {
     /// [`Missing`] where Redis is not installed, or does not start.
     pub fn start() -> Result<Self, Missing> {
         let nodes = (0..6).map(|_| Redis::start(&SETTINGS)).collect::<Result<Vec<_>, _>>()?;
-        let cluster = Self { nodes };
-        cluster.join().map_err(|error| Missing::broken(format!("the cluster does not form: {error}")))?;
-        Ok(cluster)
+        let addresses = nodes.iter().map(Redis::address).collect();
+        let cluster = Self { nodes, addresses, scheme: "redis+cluster" };
+        cluster.join(&[])
+    }
+
+    /// Starts six servers that talk by TLS, also among themselves, and joins them. Of each node the port without TLS is
+    /// open, too.
+    ///
+    /// # Errors
+    ///
+    /// [`Missing`] where Redis is not installed, or does not start.
+    pub fn start_tls(certificates: &Certificates) -> Result<Self, Missing> {
+        let mut settings = SETTINGS.to_vec();
+        settings.extend(["--tls-cluster", "yes", "--tls-replication", "yes"]);
+        let (mut nodes, mut addresses) = (Vec::new(), Vec::new());
+        for _ in 0..6 {
+            let (node, port) = Redis::start_tls(&settings, certificates)?;
+            nodes.push(node);
+            addresses.push(loopback(port));
+        }
+        let cluster = Self { nodes, addresses, scheme: "rediss+cluster" };
+        cluster.join(&["--tls", "--cacert", &certificates.authority().display().to_string()])
     }
 
     /// Lends the one cluster that the tests of a process share.
@@ -51,21 +74,24 @@ impl Cluster {
         SHARED.get_or_init(Self::start).as_ref().map_err(Clone::clone)
     }
 
-    fn join(&self) -> io::Result<()> {
+    fn join(self, options: &[&str]) -> Result<Self, Missing> {
+        let broken = |error: io::Error| Missing::broken(format!("the cluster does not form: {error}"));
         let mut create = Command::new("redis-cli");
-        create.args(["--cluster", "create"]).args(self.nodes.iter().map(|node| node.address().to_string()));
-        let output = create.args(["--cluster-replicas", "1", "--cluster-yes"]).output()?;
+        create.args(options).args(["--cluster", "create"]);
+        create.args(self.addresses.iter().map(ToString::to_string));
+        let output = create.args(["--cluster-replicas", "1", "--cluster-yes"]).output().map_err(broken)?;
         if !output.status.success() {
-            return Err(io::Error::other(String::from_utf8_lossy(&output.stdout).into_owned()));
+            return Err(broken(io::Error::other(String::from_utf8_lossy(&output.stdout).into_owned())));
         }
-        self.wait_until_healthy()
+        self.wait_until_healthy().map_err(broken)?;
+        Ok(self)
     }
 
-    /// Returns `redis+cluster://` and the addresses of all nodes.
+    /// Returns `redis+cluster://`, or `rediss+cluster://`, and the addresses of all nodes.
     #[must_use]
     pub fn url(&self) -> String {
-        let addresses: Vec<_> = self.nodes.iter().map(|node| node.address().to_string()).collect();
-        format!("redis+cluster://{}", addresses.join(","))
+        let addresses: Vec<_> = self.addresses.iter().map(ToString::to_string).collect();
+        format!("{}://{}", self.scheme, addresses.join(","))
     }
 
     /// Lends the six nodes.

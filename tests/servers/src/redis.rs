@@ -2,9 +2,11 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::certificates::Certificates;
 use crate::missing::Missing;
 use crate::process::{Directory, Process, free_port, loopback, wait_until};
 
@@ -36,6 +38,22 @@ impl Redis {
             }
         }
         Err(Missing::broken(format!("redis-server does not start: {last}")))
+    }
+
+    /// Starts a server that takes TLS on a second port, which is returned.
+    ///
+    /// # Errors
+    ///
+    /// [`Missing`] where Redis is not installed, or does not start.
+    pub fn start_tls(arguments: &[&str], certificates: &Certificates) -> Result<(Self, u16), Missing> {
+        let port = free_port().map_err(|error| Missing::broken(format!("no port is free: {error}")))?;
+        let path = |path: PathBuf| path.display().to_string();
+        let (certificate, key) = (path(certificates.certificate()), path(certificates.key()));
+        let (authority, number) = (path(certificates.authority()), port.to_string());
+        let mut all = arguments.to_vec();
+        all.extend(["--tls-port", &number, "--tls-cert-file", &certificate, "--tls-key-file", &key]);
+        all.extend(["--tls-ca-cert-file", &authority, "--tls-auth-clients", "no"]);
+        Ok((Self::start(&all)?, port))
     }
 
     /// Lends the one server that the tests of a process share.

@@ -3,33 +3,16 @@
 use portcullis::store::{Committed, SessionChange, SessionRecord, SessionStore};
 use portcullis::{Digest, Timestamp};
 use portcullis_redis::RedisStore;
-use portcullis_servers::{Certificates, Redis, or_left_out};
+use portcullis_servers::{Certificates, Cluster, Redis, or_left_out};
 
 use crate::patient;
 
 #[tokio::test]
 async fn only_a_server_whose_authority_is_known_is_talked_to() {
     let certificates = Certificates::new().unwrap();
-    // A free port of the system, given back at once: nobody else asks for it in the meantime.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-    let [certificate, key, authority] =
-        [certificates.certificate(), certificates.key(), certificates.authority()]
-            .map(|path| path.display().to_string());
-    let settings = [
-        "--tls-port",
-        &port,
-        "--tls-cert-file",
-        &certificate,
-        "--tls-key-file",
-        &key,
-        "--tls-ca-cert-file",
-        &authority,
-        "--tls-auth-clients",
-        "no",
-    ];
-    let Some(server) = or_left_out(Redis::start(&settings)) else { return };
+    let Some((server, port)) = or_left_out(Redis::start_tls(&[], &certificates)) else { return };
     let url = format!("rediss://127.0.0.1:{port}");
-    let roots = std::fs::read(&authority).unwrap();
+    let roots = std::fs::read(certificates.authority()).unwrap();
     let store = RedisStore::connect_with(&url, patient().with_roots(&roots)).await.unwrap();
     let (id, record) = (Digest::of("x"), SessionRecord::new(Timestamp::EPOCH, Timestamp::MAX));
     assert_eq!(store.commit(SessionChange::Create(id, record.clone())).await.unwrap(), Committed::Done);
@@ -47,4 +30,25 @@ async fn only_a_server_whose_authority_is_known_is_talked_to() {
         let answer = RedisStore::connect_with(&url, config).await;
         assert!(answer.is_err(), "{case}");
     }
+}
+
+#[tokio::test]
+async fn a_cluster_is_talked_to_by_tls_wherever_a_key_lies() {
+    let certificates = Certificates::new().unwrap();
+    let Some(cluster) = or_left_out(Cluster::start_tls(&certificates)) else { return };
+    let (url, roots) = (cluster.url(), std::fs::read(certificates.authority()).unwrap());
+    // One address leads to the others.
+    let one = url.split(',').next().unwrap();
+    let store = RedisStore::connect_with(one, patient().with_roots(&roots)).await.unwrap();
+    let record = SessionRecord::new(Timestamp::EPOCH, Timestamp::MAX);
+    for number in 0..30 {
+        let id = Digest::of(&number.to_string());
+        assert_eq!(store.commit(SessionChange::Create(id, record.clone())).await.unwrap(), Committed::Done);
+        assert_eq!(store.session(&id).await.unwrap(), Some(record.clone()), "{number}");
+    }
+    let stranger = std::fs::read(certificates.stranger()).unwrap();
+    assert!(RedisStore::connect_with(&url, patient().with_roots(&stranger)).await.is_err());
+    let plain: Vec<_> = cluster.nodes().iter().map(|node| node.address().to_string()).collect();
+    let plain = format!("rediss+cluster://{}", plain.join(","));
+    assert!(RedisStore::connect_with(&plain, patient().with_roots(&roots)).await.is_err(), "no TLS there");
 }
