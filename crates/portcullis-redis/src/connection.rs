@@ -150,6 +150,11 @@ impl Connections {
     /// Looks many things up, each where it is, or changes what may be changed twice; the answers are in the order of the
     /// commands.
     pub(crate) async fn read_all(&self, commands: Vec<(String, Cmd)>) -> Result<Vec<Value>, StoreError> {
+        self.answers(commands).await?.into_iter().map(answer_of).collect()
+    }
+
+    /// Looks many things up like `read_all`; what a server refuses is an answer like any other.
+    pub(crate) async fn answers(&self, commands: Vec<(String, Cmd)>) -> Result<Vec<Value>, StoreError> {
         let mut values = Vec::with_capacity(commands.len());
         values.resize_with(commands.len(), || None);
         for (node, positions) in self.by_master(&commands).await? {
@@ -167,7 +172,7 @@ impl Connections {
         let mut answers = Vec::with_capacity(values.len());
         for (value, (key, command)) in values.into_iter().zip(commands) {
             answers.push(match value {
-                Some(value) => answer_of(value)?,
+                Some(value) => value,
                 None => self.read(&key, command).await?,
             });
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use portcullis::Timestamp;
 use portcullis::store::{Purged, StoreError};
-use redis::{Cmd, cmd};
+use redis::{Cmd, Value, cmd};
 use tokio::time::Instant;
 
 use crate::connection::answer_of;
@@ -24,12 +24,20 @@ use crate::store::RedisStore;
 
 /// How many keys the server looks at in one step.
 const STEP: u32 = 500;
-/// How many entries of one index are looked at.
-const ENTRIES: &str = "100";
+/// How many entries of one index are looked at in one step.
+const ENTRIES: usize = 100;
 
-/// How far the round of each kind has come on each master: the cursor, and none at the end.
+/// How far the round of each kind has come.
 #[derive(Default)]
-pub(crate) struct Rounds(Mutex<HashMap<(Kind, String), Option<String>>>);
+pub(crate) struct Rounds(Mutex<Places>);
+
+#[derive(Default)]
+struct Places {
+    /// The cursor on each master, and none at its end.
+    cursors: HashMap<(Kind, String), Option<String>>,
+    /// How many rounds have ended: two purges at once share a round, and the slower one must not shorten the next.
+    ended: HashMap<Kind, u64>,
+}
 
 /// What is purged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -116,19 +124,18 @@ impl RedisStore {
     /// Walks one master on from where the round has come there, and tells whether it is at the end.
     async fn walk(&self, node: &Arc<Node>, purge: &mut Purge) -> Result<bool, StoreError> {
         let place = (purge.kind, node.address.to_string());
-        let Some(mut cursor) = self.0.rounds.cursor(&place) else { return Ok(true) };
+        let (round, cursor) = self.0.rounds.cursor(&place);
+        let Some(mut cursor) = cursor else { return Ok(true) };
         let mut is_done = false;
         while !is_done && !purge.is_over() {
             let (next, keys) = self.scan(node, purge.kind, &cursor).await?;
-            self.purge_keys(&keys, purge).await?;
-            if purge.left == 0 {
-                // Of this step something may be left.
-                break;
+            if self.purge_keys(&keys, purge).await? {
+                is_done = next == "0";
+                cursor = next;
+                // At once: what fails later does not begin here again.
+                self.0.rounds.set(round, &place, (!is_done).then(|| cursor.clone()));
             }
-            is_done = next == "0";
-            cursor = next;
         }
-        self.0.rounds.set(place, (!is_done).then_some(cursor));
         Ok(is_done)
     }
 
@@ -149,7 +156,8 @@ impl RedisStore {
         Ok((record::text(next)?.to_owned(), keys.collect()))
     }
 
-    async fn purge_keys(&self, keys: &[String], purge: &mut Purge) -> Result<(), StoreError> {
+    /// Tells whether nothing is left of these keys.
+    async fn purge_keys(&self, keys: &[String], purge: &mut Purge) -> Result<bool, StoreError> {
         match purge.kind {
             Kind::Session => {
                 let keys = keys.iter().filter(|key| self.0.names.digest_in("s", key).is_some());
@@ -174,7 +182,7 @@ impl RedisStore {
         get: &[&str],
         script: &Script,
         purge: &mut Purge,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let keys: Vec<&String> = keys.collect();
         let lookups = keys.iter().map(|key| {
             let (name, field) = get.split_first().unwrap_or((&"GET", &[]));
@@ -182,9 +190,10 @@ impl RedisStore {
             lookup.arg(key).arg(field);
             ((*key).clone(), lookup)
         });
-        let values = self.0.redis.read_all(lookups.collect()).await?;
+        let values = readable(self.0.redis.answers(lookups.collect()).await?)?;
         let ended = keys.into_iter().zip(&values).filter_map(|(key, value)| {
-            let seen = record::text(value).ok().filter(|seen| has_ended(purge.kind, seen, purge.now))?;
+            let seen = record::text(value.as_ref()?).ok()?;
+            has_ended(purge.kind, seen, purge.now).then_some(())?;
             Some((key.clone(), self.purge_one(key, seen, script)))
         });
         let deletions: Vec<_> = ended.take(usize::try_from(purge.left).unwrap_or(usize::MAX)).collect();
@@ -192,7 +201,7 @@ impl RedisStore {
         for answer in self.0.redis.read_all(deletions).await? {
             purge.left = purge.left.saturating_sub(record::count(&answer)?);
         }
-        Ok(())
+        Ok(purge.left > 0)
     }
 
     fn purge_one(&self, key: &str, seen: &str, script: &Script) -> Cmd {
@@ -202,38 +211,67 @@ impl RedisStore {
         }
     }
 
-    /// Takes out of indices what has not been there for long.
-    async fn purge_indexes(&self, keys: &[String], purge: &Purge) -> Result<(), StoreError> {
-        for index in keys {
-            if purge.is_over() {
-                // The next round finds them.
+    /// Takes out of indices what has not been there for long. Whatever is looked at once more is there, or is gone, so
+    /// that each step comes further.
+    async fn purge_indexes(&self, keys: &[String], purge: &Purge) -> Result<bool, StoreError> {
+        let most = ENTRIES.to_string();
+        let lookups = keys.iter().map(|index| (index.clone(), INDEX_OLD.by_text(&[index], &[OLD, &most])));
+        let answers = readable(self.0.redis.answers(lookups.collect()).await?)?;
+        let mut is_clean = true;
+        for (index, answer) in keys.iter().zip(&answers) {
+            let Some(answer) = answer else { continue };
+            let [before, old] = record::list(answer)? else { return Err(corrupt("an index is corrupt")) };
+            // To end all sessions of whose index this is is an outage.
+            let Ok(old) = digests(old) else { continue };
+            let Some(owner) = self.0.names.owner_in(index).filter(|_| !old.is_empty()) else { continue };
+            if !is_clean && purge.is_over() {
                 break;
             }
-            let answer = self.0.redis.read_by(&INDEX_OLD, &[index], &[OLD, ENTRIES]).await?;
-            let [before, old] = record::list(&answer)? else { return Err(corrupt("an index is corrupt")) };
-            let old = digests(old)?;
-            if let (false, Some(owner)) = (old.is_empty(), self.0.names.owner_in(index)) {
-                self.sweep_index(index, &owner, record::text(before)?, old).await?;
-            }
+            is_clean &= old.len() < ENTRIES && !purge.is_over();
+            self.sweep_index(index, &owner, record::text(before)?, old).await?;
         }
-        Ok(())
+        Ok(is_clean)
     }
 }
 
+/// Leaves out what is of another type than what Portcullis writes: it stays, and keeps nothing else.
+fn readable(answers: Vec<Value>) -> Result<Vec<Option<Value>>, StoreError> {
+    let read = |answer| match answer {
+        // Redis 6 wraps what a script was answered.
+        Value::ServerError(error)
+            if error.code() == "WRONGTYPE" || error.details().is_some_and(|it| it.contains("WRONGTYPE")) =>
+        {
+            Ok(None)
+        }
+        answer => answer_of(answer).map(Some),
+    };
+    answers.into_iter().map(read).collect()
+}
+
 impl Rounds {
-    fn cursor(&self, place: &(Kind, String)) -> Option<String> {
-        self.places().get(place).cloned().unwrap_or_else(|| Some("0".to_owned()))
+    /// Returns which round this is, and from where it goes on.
+    fn cursor(&self, place: &(Kind, String)) -> (u64, Option<String>) {
+        let places = self.places();
+        let cursor = places.cursors.get(place).cloned().unwrap_or_else(|| Some("0".to_owned()));
+        (places.ended.get(&place.0).copied().unwrap_or_default(), cursor)
     }
 
-    fn set(&self, place: (Kind, String), cursor: Option<String>) {
-        self.places().insert(place, cursor);
+    fn set(&self, round: u64, place: &(Kind, String), cursor: Option<String>) {
+        let mut places = self.places();
+        if places.ended.get(&place.0).copied().unwrap_or_default() == round {
+            places.cursors.insert(place.clone(), cursor);
+        }
     }
 
     fn end(&self, kinds: &[Kind]) {
-        self.places().retain(|(kind, _), _| !kinds.contains(kind));
+        let mut places = self.places();
+        places.cursors.retain(|(kind, _), _| !kinds.contains(kind));
+        for kind in kinds {
+            *places.ended.entry(*kind).or_default() += 1;
+        }
     }
 
-    fn places(&self) -> MutexGuard<'_, HashMap<(Kind, String), Option<String>>> {
+    fn places(&self) -> MutexGuard<'_, Places> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -244,4 +282,26 @@ fn has_ended(kind: Kind, seen: &str, now: Timestamp) -> bool {
         Kind::Session | Kind::Index | Kind::Refresh => record::time(seen),
     };
     ends_at.is_ok_and(|ends_at| ends_at <= now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slower_of_two_purges_does_not_shorten_the_round_that_follows() {
+        let (rounds, place) = (Rounds::default(), (Kind::Session, "a:1".to_owned()));
+        let (slow, _) = rounds.cursor(&place);
+        rounds.set(slow, &place, Some("7".to_owned()));
+        let (fast, cursor) = rounds.cursor(&place);
+        assert_eq!((fast, cursor.as_deref()), (slow, Some("7")), "they share a round");
+        rounds.set(fast, &place, None);
+        rounds.end(&[Kind::Session]);
+        rounds.set(slow, &place, Some("9".to_owned()));
+        let (next, cursor) = rounds.cursor(&place);
+        assert_eq!(cursor.as_deref(), Some("0"), "the next one begins at the beginning");
+        rounds.set(next, &place, Some("3".to_owned()));
+        rounds.end(&[Kind::Refresh]);
+        assert_eq!(rounds.cursor(&place), (next, Some("3".to_owned())), "another kind has rounds of its own");
+    }
 }

@@ -6,6 +6,7 @@ mod contract;
 mod end_all;
 mod fault;
 mod login;
+mod purge;
 mod record;
 mod replica;
 mod revival;
