@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis::jwt::{JwtConfigError, KeyError};
+use portcullis::jwt::{JwtConfig, JwtConfigError, KeyError};
 use portcullis::store::Mixed;
 use portcullis::{Account, Jwt, KeyRing, SessionConfig, Sessions, Tokens, Users};
 use portcullis_redis::{RedisConfig, RedisError, RedisStore};
@@ -16,6 +16,8 @@ use crate::failure::Failure;
 
 /// Longer than an application waits: nobody is behind it, and a purge may meet a busy database.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// The most that an application may allow for clocks that differ.
+const LEEWAY: Duration = Duration::from_secs(300);
 
 /// Users and tokens in SQL, and sessions and refresh tokens there or in Redis.
 pub(crate) struct Store {
@@ -57,14 +59,16 @@ impl Store {
         }
     }
 
-    /// The refresh tokens. Nothing is signed here; the key is drawn and forgotten.
+    /// The refresh tokens. Nothing is signed here; the key is drawn and forgotten. A purge spares those that an application
+    /// with leeway may still be shown: it would adopt what was revoked, once the row is gone.
     pub(crate) fn refresh(&self) -> Result<Jwt, Failure> {
         let ring = throwaway().map_err(|error| impossible(&error.into()))?;
         let jwt = match &self.redis {
             Some(redis) => Jwt::new(ring, Mixed::new(redis.clone(), self.sql.clone())),
             None => Jwt::new(ring, self.sql.clone()),
         };
-        jwt.map_err(|error| impossible(&error))
+        let config = JwtConfig::default().with_leeway(LEEWAY);
+        jwt.and_then(|jwt| jwt.with_config(config)).map_err(|error| impossible(&error))
     }
 
     /// Finds a user by name.

@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::process::Stdio;
+use std::time::Duration;
 
+use portcullis::{Jwt, JwtConfig, KeyRing, Origin, Users};
 use portcullis_sql::SqlStore;
 use tempfile::TempDir;
 
@@ -156,7 +158,7 @@ fn a_long_list_comes_in_pages_and_is_whole() {
     let path = format!("sqlite:{}", directory.path().join("app.db").display());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let users: portcullis::Users = portcullis::Users::new(SqlStore::connect(&path).await.unwrap());
+        let users: Users = Users::new(SqlStore::connect(&path).await.unwrap());
         for number in 0..1_001 {
             users.create_without_password(&format!("user{number}")).await.expect("a new name");
         }
@@ -165,4 +167,29 @@ fn a_long_list_comes_in_pages_and_is_whole() {
     let users = shell.run("user list --json", "").json();
     assert_eq!(users["users"].as_array().unwrap().len(), 1_001);
     assert_eq!(users["users"][1_000]["username"], "user1000");
+}
+
+/// An application that allows for clocks that differ takes a token for a while after its end; where it also adopts what its
+/// store does not know, the row of a token that was revoked must be there as long.
+#[tokio::test]
+async fn a_purge_from_cron_lets_no_revoked_token_in() {
+    let directory = TempDir::new().unwrap();
+    let shell = shell(&directory);
+    assert_eq!(shell.run("migrate", "").code, 0);
+    let store = SqlStore::connect(&format!("sqlite:{}/app.db", directory.path().display())).await.unwrap();
+    let john = Users::new(store.clone()).create_without_password("john").await.unwrap();
+    let config = JwtConfig::simplejwt()
+        .with_refresh_lifetime(Duration::from_secs(1))
+        .with_leeway(Duration::from_secs(300));
+    let ring = KeyRing::from_secret("3VqhXkFZ0m4Rr1bYp7sTt9uWwEeJc2Ld").unwrap();
+    let jwt: Jwt = Jwt::new(ring, store).unwrap().with_config(config).unwrap();
+    let pairs = [jwt.issue(&john).await.unwrap(), jwt.issue(&john).await.unwrap()];
+    let [revoked, good] = pairs.each_ref().map(|pair| pair.refresh().unwrap().expose_secret().as_str());
+    jwt.revoke(revoked, Origin::default()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    for line in ["refresh purge", "flushexpiredtokens"] {
+        assert_eq!(shell.run(line, "").code, 0, "{line}");
+        assert!(jwt.refresh(revoked, Origin::default()).await.is_err(), "{line}");
+    }
+    assert!(jwt.refresh(good, Origin::default()).await.is_ok(), "there is a leeway");
 }
