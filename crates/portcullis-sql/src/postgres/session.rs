@@ -1,6 +1,6 @@
 //! The statements for sessions.
 
-use super::user::account_columns;
+use super::user::{account_columns, is_named};
 use crate::engine::SessionSql;
 
 /// The columns of a session, of `portcullis_session s`.
@@ -19,8 +19,9 @@ const WITH_USER: &str = concat!(
     account_columns!(),
     "
 from portcullis_session s
-left join portcullis_user u
-    on u.id = case when s.user_id ~ '^-?[0-9]{1,18}$' then s.user_id::bigint end and u.id::text = s.user_id
+left join portcullis_user u on ",
+    is_named!("s.user_id"),
+    "
 where s.key = $1"
 );
 

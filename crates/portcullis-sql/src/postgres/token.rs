@@ -1,6 +1,6 @@
 //! The statements for tokens.
 
-use super::user::account_columns;
+use super::user::{account_columns, is_named};
 use crate::engine::TokenSql;
 
 /// The columns of a token, of `portcullis_token t`.
@@ -19,8 +19,9 @@ const WITH_USER: &str = concat!(
     account_columns!(),
     "
 from portcullis_token t
-left join portcullis_user u
-    on u.id = case when t.user_id ~ '^-?[0-9]{1,18}$' then t.user_id::bigint end and u.id::text = t.user_id
+left join portcullis_user u on ",
+    is_named!("t.user_id"),
+    "
 where t.digest = $1"
 );
 

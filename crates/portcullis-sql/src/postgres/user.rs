@@ -17,6 +17,30 @@ macro_rules! account_columns {
 }
 pub(crate) use account_columns;
 
+/// Whether `portcullis_user u` is whom a text names: the account whose number is written exactly so. What has nineteen digits
+/// is compared as text (collation "C"), since not all of it is a number of 64 bits.
+macro_rules! is_named {
+    ($text:literal) => {
+        concat!(
+            "u.id = case when ",
+            $text,
+            " ~ '^-?[0-9]{1,18}$' or ",
+            $text,
+            " ~ '^[0-9]{19}$' and ",
+            $text,
+            " <= '9223372036854775807' or ",
+            $text,
+            " ~ '^-[0-9]{19}$' and ",
+            $text,
+            " <= '-9223372036854775808' then ",
+            $text,
+            "::bigint end and u.id::text = ",
+            $text
+        )
+    };
+}
+pub(crate) use is_named;
+
 const BY_ID: &str = concat!("select ", account_columns!(), "\nfrom portcullis_user u where u.id = $1");
 
 const LOGIN: &str =

@@ -103,6 +103,27 @@ async fn an_id_that_is_no_number_names_no_account() {
     assert_eq!(store.user_by_token(&Digest::of("john")).await.unwrap().unwrap().1, Some(john));
 }
 
+/// Identifiers of other programs' making have nineteen digits, and a sequence may be set to go on after them.
+#[tokio::test]
+async fn an_id_of_any_length_names_its_account() {
+    let Some(database) = Database::new() else { return };
+    let store = database.store().await;
+    let mut other = database.other().await;
+    for id in [i64::MIN, -1, 0, 999_999_999_999_999_999, 1_000_000_000_000_000_000, i64::MAX] {
+        let insert = format!(
+            "insert into portcullis_user overriding system value
+             values ({id}, 'user {id}', '', null, true, false, false, 0, 0)"
+        );
+        run(&mut other, &insert).await;
+        let (name, user) = (id.to_string(), UserId::from(id));
+        add_credentials(&store, &name, &user).await;
+        let found = store.user(&user).await.unwrap();
+        assert!(found.is_some(), "{id}");
+        assert_eq!(store.user_by_token(&Digest::of(&name)).await.unwrap().unwrap().1, found, "{id}");
+        assert_eq!(store.user_by_session(&Digest::of(&name)).await.unwrap().unwrap().1, found, "{id}");
+    }
+}
+
 #[tokio::test]
 async fn an_epoch_that_cannot_be_raised_keeps_the_old_password() {
     let Some(database) = Database::new() else { return };
