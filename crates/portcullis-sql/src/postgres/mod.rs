@@ -6,7 +6,10 @@
 //!    advisory, of the transaction, and their keys are 64 bits of a hash over `portcullis`, what it is and its name:
 //!    an application's own advisory locks do not meet them, and two names that meet only wait for each other.
 //! 3. The id of a user in a token, refresh token or session is text: it names the user whose number is written exactly so.
-//! 4. A text cannot hold NUL: what is looked for by such a text is not there, and what is to be stored is refused.
+//! 4. A text cannot hold NUL: what is looked for by such a text is not there, and what is to be stored is refused. A
+//!    database that cannot store every other text is refused, too: a stranger's name would be an outage.
+//! 5. A function or an operator whose own types are not exactly those of its call is named with its schema: one in `public`
+//!    that fits better would be run with the rights of the application (CVE-2018-1058).
 
 mod counter;
 mod migration;
@@ -55,15 +58,23 @@ impl Engine for Postgres {
              set idle_in_transaction_session_timeout = {millis};
              set default_transaction_isolation = 'read committed';
              select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off';
-             select pg_is_in_recovery()"
+             select pg_is_in_recovery(), current_setting('server_encoding')"
         );
         // It is made of numbers alone.
         let rows = sqlx::raw_sql(AssertSqlSafe(settings)).fetch_all(&mut connection).await?;
         // A standby may not have heard of a logout; what became one has ended its connections.
-        if !matches!(rows.last().map(|row| row.try_get(0)), Some(Ok(false))) {
+        let says =
+            rows.last().ok_or_else(|| Error::Protocol("the server says nothing of itself".to_owned()))?;
+        if says.try_get(0)? {
             return Err(Error::Protocol("the server is a standby, and not to be believed".to_owned()));
         }
-        Ok(connection)
+        match says.try_get(1)? {
+            // The latter takes every byte as it is.
+            "UTF8" | "SQL_ASCII" => Ok(connection),
+            encoding => Err(Error::Protocol(format!(
+                "the encoding of the database is {encoding}, which lacks most names: make one with UTF8"
+            ))),
+        }
     }
 
     fn is_gone(error: &Error) -> bool {

@@ -10,6 +10,7 @@ use portcullis::store::{
 };
 use portcullis::{Digest, UserId};
 use portcullis_servers::{Postgres, or_left_out};
+use portcullis_sql::SqlStore;
 
 #[tokio::test]
 async fn a_name_that_the_database_would_read_as_another_is_refused() {
@@ -122,6 +123,19 @@ async fn an_id_of_any_length_names_its_account() {
         assert_eq!(store.user_by_token(&Digest::of(&name)).await.unwrap().unwrap().1, found, "{id}");
         assert_eq!(store.user_by_session(&Digest::of(&name)).await.unwrap().unwrap().1, found, "{id}");
     }
+}
+
+/// What the database cannot write names nobody there, and is no outage that a stranger can cause.
+#[tokio::test]
+async fn a_name_that_the_encoding_lacks() {
+    let Some(database) = Database::new() else { return };
+    let latin = format!("{}_latin", database.url().rsplit('/').next().unwrap());
+    let create =
+        format!("create database {latin} encoding 'LATIN1' lc_collate 'C' lc_ctype 'C' template template0");
+    run(&mut database.other().await, &create).await;
+    let url = format!("{}_latin", database.url());
+    let error = SqlStore::connect(&url).await.unwrap_err();
+    assert!(error.to_string().contains("UTF8"), "{error}");
 }
 
 #[tokio::test]
