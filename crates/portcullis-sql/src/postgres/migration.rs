@@ -14,7 +14,7 @@ pub(crate) const SCHEMA: Schema = Schema {
 set local statement_timeout = 0;
 set local idle_in_transaction_session_timeout = 0;
 set local lock_timeout = 0;
-select pg_advisory_xact_lock(hashtextextended('portcullis migration ', 0));
+select pg_advisory_xact_lock(pg_catalog.hashtextextended('portcullis migration ', 0));
 set local lock_timeout = '10s'",
     has_versions: "select 1 where to_regclass('portcullis_migration') is not null",
     create_versions: "\
@@ -27,5 +27,5 @@ create table if not exists portcullis_migration (
     version: "select coalesce(max(number), 0), coalesce(max(major), 0) from portcullis_migration",
     note_version: "\
 insert into portcullis_migration (number, major, name, applied_at)
-values ($1, $2, $3, (extract(epoch from now()) * 1000000)::bigint)",
+values ($1, $2, $3, (extract(epoch from now()) operator(pg_catalog.*) 1000000)::bigint)",
 };

@@ -39,8 +39,9 @@ impl Engine for Postgres {
     const COUNTER: CounterSql = counter::COUNTER;
     const SCHEMA: Schema = migration::SCHEMA;
     const BEGIN: &'static str = "begin";
-    const LOCK: Option<&'static str> =
-        Some("select pg_advisory_xact_lock(hashtextextended('portcullis ' || $1 || ' ' || $2, 0))");
+    const LOCK: Option<&'static str> = Some(
+        "select pg_advisory_xact_lock(pg_catalog.hashtextextended('portcullis ' || $1 || ' ' || $2, 0))",
+    );
     const STORES_NUL: bool = false;
     const OUTLIVES_ITS_VERB: bool = false;
 

@@ -23,7 +23,7 @@ const OF_USER: &str = concat!(
 
 /// The key of the lock is that of the store's own locks.
 const LOCK: &str = "\
-select pg_advisory_xact_lock(hashtextextended(
+select pg_advisory_xact_lock(pg_catalog.hashtextextended(
     'portcullis ' || coalesce('user ' || r.user_id, 'family ' || encode(r.family, 'hex')), 0))
 from portcullis_refresh r where r.id = $1";
 

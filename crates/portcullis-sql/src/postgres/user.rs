@@ -6,8 +6,8 @@ use crate::engine::UserSql;
 macro_rules! account_columns {
     () => {
         "u.id, u.username, u.email, u.is_active, u.is_staff, u.is_superuser, u.auth_epoch, u.created_at,
-    (select coalesce(json_agg(m.group_name)::text, '[]') from portcullis_user_group m where m.user_id = u.id),
-    (select coalesce(json_agg(c.codename)::text, '[]') from (
+    (select coalesce(pg_catalog.json_agg(m.group_name)::text, '[]') from portcullis_user_group m where m.user_id = u.id),
+    (select coalesce(pg_catalog.json_agg(c.codename)::text, '[]') from (
         select o.codename from portcullis_user_codename o where o.user_id = u.id
         union all
         select g.codename from portcullis_user_group m

@@ -1,12 +1,15 @@
 //! Values at the edge, and rows that Portcullis did not write.
 
+use std::num::NonZeroU32;
+use std::time::Duration;
+
 use crate::common::{
-    Database, add_credentials, number, refresh_of, rotation_of, run, session_of, token, unavailable,
+    Database, NOW, add_credentials, number, refresh_of, rotation_of, run, session_of, token, unavailable,
 };
 use crate::shared::values as shared;
 use portcullis::store::{
-    Group, NewUser, RefreshStore, SessionChange, SessionStore, TokenStore, UserBySession, UserByToken,
-    UserChange, UserStore,
+    CounterStore, Group, Limit, NewUser, RefreshStore, SessionChange, SessionStore, TokenStore,
+    UserBySession, UserByToken, UserChange, UserStore,
 };
 use portcullis::{Digest, UserId};
 use portcullis_servers::{Postgres, or_left_out};
@@ -123,6 +126,37 @@ async fn an_id_of_any_length_names_its_account() {
         assert_eq!(store.user_by_token(&Digest::of(&name)).await.unwrap().unwrap().1, found, "{id}");
         assert_eq!(store.user_by_session(&Digest::of(&name)).await.unwrap().unwrap().1, found, "{id}");
     }
+}
+
+/// Before PostgreSQL 15 whoever may connect may make functions in `public`; one that fits a call better than PostgreSQL's
+/// own would be run with the rights of the application (CVE-2018-1058).
+#[tokio::test]
+async fn no_function_of_another_user_is_run() {
+    let Some(database) = Database::new() else { return };
+    let fake = "
+        create function public.add(text, text) returns text language sql as $$ select '[\"root\"]' $$;
+        create aggregate public.json_agg(text) (sfunc = add, stype = text, initcond = '');
+        create function public.hashtextextended(text, integer) returns bigint language plpgsql
+            as $$ begin raise 'hijacked'; end $$;
+        create function public.times(numeric, integer) returns numeric language plpgsql
+            as $$ begin raise 'hijacked'; end $$;
+        create operator public.* (function = times, leftarg = numeric, rightarg = integer)";
+    run(&mut database.other().await, fake).await;
+    let store = database.store().await;
+    let john = store.create_user(NewUser::new("john")).await.unwrap();
+    add_credentials(&store, "key", &john.id).await;
+    let limit = Limit::new(NonZeroU32::MIN, Duration::from_secs(60));
+    store.put_group(Group::new("staff", ["post"])).await.unwrap();
+    assert!(john.groups.is_empty() && john.codenames.is_empty(), "{john:?}");
+    for (name, answer) in [
+        ("a login", store.login("john").await.map(|found| found.map(|found| found.user))),
+        ("a token", store.user_by_token(&Digest::of("key")).await.map(|found| found.and_then(|it| it.1))),
+        ("a session", store.user_by_session(&Digest::of("key")).await.map(|found| found.and_then(|it| it.1))),
+    ] {
+        assert_eq!(answer.unwrap().unwrap(), john, "{name}");
+    }
+    let _ = store.reserve(&Digest::of("key"), &limit, NOW).await.unwrap();
+    store.rotate_refresh(rotation_of(&refresh_of("key", 1), "next")).await.unwrap();
 }
 
 /// What the database cannot write names nobody there, and is no outage that a stranger can cause.
