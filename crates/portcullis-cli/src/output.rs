@@ -5,6 +5,7 @@
 //!    sequences (CWE-150), or marks that turn the direction of text (CVE-2021-42574). A document is read at a terminal,
 //!    too: there they are escaped, and its readers get what was stored.
 
+use std::env;
 use std::fmt::Display;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -13,6 +14,9 @@ use portcullis::Timestamp;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
+
+/// How long a token or the key of a session is at least.
+const SHORTEST_SECRET: usize = 20;
 
 /// Where answers go.
 pub(crate) struct Output {
@@ -153,14 +157,25 @@ pub(crate) fn print_failure(failure: &Failure, is_json: bool) -> ExitCode {
 
 /// Says how a command is to be written, or what was asked with `--help` or `--version`.
 pub(crate) fn print_usage(error: &clap::Error, is_json: bool) -> ExitCode {
+    let text = error.to_string();
+    let hidden =
+        without_secrets(&text, env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()));
     if error.use_stderr() && is_json {
-        let text = error.to_string();
-        print_error(text.lines().next().unwrap_or_default().trim_start_matches("error: "), true);
+        print_error(hidden.lines().next().unwrap_or_default().trim_start_matches("error: "), true);
+    } else if error.use_stderr() && hidden != text {
+        let _ = write!(io::stderr(), "{hidden}");
     } else {
         // Whoever does not listen needs no help.
         let _ = error.print();
     }
     u8::try_from(error.exit_code()).unwrap_or(2).into()
+}
+
+/// Leaves out words of the command line that may be a token or the URL of a store, in a place where none belongs: errors
+/// are kept in logs, which others read.
+fn without_secrets(text: &str, words: impl Iterator<Item = String>) -> String {
+    let may_be_secret = |word: &String| word.len() >= SHORTEST_SECRET || word.contains("://");
+    words.filter(may_be_secret).fold(text.to_owned(), |text, word| text.replace(&word, "…"))
 }
 
 fn print_error(message: &str, is_json: bool) {

@@ -73,6 +73,31 @@ fn a_command_that_is_not_understood_is_a_usage_error() {
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "nothing is made by mistake");
 }
 
+/// Whoever has a token that leaked may take it for what the list shows, and who forgets `--store` has said where it is: what
+/// stands in a log of errors is read by others than a list of processes.
+#[test]
+fn what_was_put_in_a_wrong_place_is_not_repeated() {
+    let directory = TempDir::new().unwrap();
+    let shell = shell(&directory);
+    for (line, secret) in [
+        ("token revoke mary pct_3VqhXkFZ0m4Rr1bYp7sTt9uWwEeJc2Ld0123456789abcd", "3VqhXk"),
+        ("token revoke mary 9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b", "9944b0"),
+        ("session end mary 3VqhXkFZ0m4Rr1bYp7sTt9uWwEeJc2Ld", "3VqhXk"),
+        ("refresh revoke mary eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIxIn0.c2VjcmV0", "c2VjcmV0"),
+        ("check postgres://app:secret123@localhost/app", "secret123"),
+        ("user list redis://:secret123@localhost", "secret123"),
+        ("--sessions --store postgres://app:secret123@localhost/app check", "secret123"),
+        ("postgres://app:secret123@localhost/app", "secret123"),
+        ("key generate --algorithm 3VqhXkFZ0m4Rr1bYp7sTt9uWwEeJc2Ld", "3VqhXk"),
+    ] {
+        for line in [line.to_owned(), format!("{line} --json")] {
+            let ran = shell.run(&line, "");
+            assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{line}: {ran:?}");
+            assert!(!ran.stderr.contains(secret) && ran.stderr.contains("error"), "{line}: {ran:?}");
+        }
+    }
+}
+
 #[test]
 fn a_store_that_cannot_be_used_is_an_outage() {
     let directory = TempDir::new().unwrap();
