@@ -300,6 +300,12 @@ impl Connections {
             match sent {
                 Ok((connection, values)) => match values.first().and_then(|it| redirect(it, &node.address)) {
                     None => return Ok(Answer { node, connection, values }),
+                    // Whoever was told of one server tells no other its password.
+                    Some(_) if !self.is_cluster() => {
+                        return Err(StoreError::unavailable(
+                            "the server is of a cluster: write `redis+cluster://`",
+                        ));
+                    }
                     Some(Redirect::To(address)) => self.topology.moved(slot, address).await,
                     Some(Redirect::Once(address)) => elsewhere = Some(address),
                     Some(Redirect::Later) => sleep(PAUSE).await,

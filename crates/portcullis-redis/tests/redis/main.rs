@@ -5,6 +5,7 @@
 mod contract;
 mod end_all;
 mod fault;
+mod hostile;
 mod login;
 mod purge;
 mod record;
