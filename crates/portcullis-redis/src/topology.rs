@@ -20,7 +20,7 @@ use crate::url::{Address, Target};
 
 /// How long a map is not read anew.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long one server may take to tell the map.
+/// How long one server may take to tell the map, at most.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 /// The servers, and who has what.
@@ -137,7 +137,7 @@ impl Topology {
             return;
         }
         for address in self.informants(first) {
-            if let Ok(Some(map)) = timeout(PATIENCE, self.ask(&address)).await {
+            if let Ok(Some(map)) = timeout(self.patience(), self.ask(&address)).await {
                 let mut known = self.known();
                 known.moved.clear();
                 let listed: HashSet<&Address> = map.ranges.iter().map(|(_, _, address)| address).collect();
@@ -167,12 +167,17 @@ impl Topology {
 
     async fn ask(&self, address: &Address) -> Option<Map> {
         let client = self.client(address).ok()?;
-        let node = Node::new(address.clone(), client, PATIENCE);
+        let node = Node::new(address.clone(), client, self.patience());
         let mut connection = node.open().await.ok()?;
         let mut slots = cmd("CLUSTER");
         slots.arg("SLOTS");
         let answers = node::send(&mut connection, &[slots]).await.ok()?;
         read_slots(answers.first()?, &address.host).filter(|map| !map.ranges.is_empty())
+    }
+
+    /// Leaves time for others where one hangs, also in a verb that has little.
+    fn patience(&self) -> Duration {
+        PATIENCE.min(self.config.timeout() / 4)
     }
 
     fn client(&self, address: &Address) -> Result<Client, redis::RedisError> {

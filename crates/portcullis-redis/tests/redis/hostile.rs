@@ -12,7 +12,7 @@ use portcullis::store::{
 };
 use portcullis::{Digest, Timestamp};
 use portcullis_redis::{RedisConfig, RedisStore};
-use portcullis_servers::{Fault, Proxy, Redis, or_left_out};
+use portcullis_servers::{Cluster, Fault, Proxy, Redis, or_left_out};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -171,4 +171,17 @@ async fn the_late_answer_of_a_dropped_verb_is_read_by_nobody() {
         let found = store.session(&Digest::of(&asked.to_string())).await.unwrap().unwrap();
         assert_eq!(found.user, Some(asked.into()), "{round}");
     }
+}
+
+/// A list of servers is there so that one may be missing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_is_found_behind_servers_that_hang() {
+    let Some(cluster) = or_left_out(Cluster::start()) else { return };
+    let silent =
+        [TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap()];
+    let silent: Vec<String> = silent.iter().map(|it| it.local_addr().unwrap().to_string()).collect();
+    let servers = cluster.url().split_once("://").unwrap().1.to_owned();
+    let url = format!("redis+cluster://{},{servers}", silent.join(","));
+    let store = RedisStore::connect_with(&url, quick()).await;
+    assert!(store.is_ok(), "{store:?}");
 }
