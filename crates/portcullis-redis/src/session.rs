@@ -24,6 +24,7 @@ use crate::script::{
     SESSION_FLUSH, SESSION_RELEASE, SESSION_SAVE, SESSION_TOUCH, Script,
 };
 use crate::store::RedisStore;
+use crate::sweep::readable;
 
 /// After how many seconds no creation is under way any more.
 pub(crate) const OLD: &str = "3600";
@@ -221,11 +222,13 @@ impl RedisStore {
             get.arg(&name).arg("u");
             (name, get)
         });
-        let owners = self.0.redis.read_all(lookups.collect()).await?;
+        let owners = readable(self.0.redis.answers(lookups.collect()).await?)?;
         let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
         let mut arguments = vec![before];
         for (key, found) in keys.iter().zip(&owners) {
-            let is_there = record::text(found).is_ok_and(|found| found == owner);
+            // What cannot be read stays where the end of all finds it.
+            let is_there =
+                found.as_ref().is_none_or(|found| record::text(found).is_ok_and(|found| found == owner));
             arguments.extend([key.as_str(), if is_there { "0" } else { "1" }]);
         }
         self.0.redis.write(&INDEX_DROP, &[index], &arguments).await.map(drop)

@@ -235,7 +235,7 @@ impl RedisStore {
 }
 
 /// Leaves out what is of another type than what Portcullis writes: it stays, and keeps nothing else.
-fn readable(answers: Vec<Value>) -> Result<Vec<Option<Value>>, StoreError> {
+pub(crate) fn readable(answers: Vec<Value>) -> Result<Vec<Option<Value>>, StoreError> {
     let read = |answer| match answer {
         // Redis 6 wraps what a script was answered.
         Value::ServerError(error)
