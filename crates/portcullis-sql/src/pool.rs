@@ -5,6 +5,8 @@
 //! 2. A connection on which something failed is closed: its state is not known. So is one whose verb was dropped
 //!    half-way, lest its late answer be read by another verb; but an embedded database ends the statement on the
 //!    connection's own thread, or rolls the transaction back, and is kept, while others are preferred.
+//!    A server goes on with the statement, and with the connection: its place is free when it has ended, or when the verb
+//!    would have run out of time. Else whoever begins requests and goes could take all connections that a server has.
 //! 3. Where a connection turns out to be gone, or does not answer in time, those at rest are closed, too: the server was
 //!    restarted, or another has taken its place, and one that answers is found by the next verb.
 //! 4. Nothing is opened in advance.
@@ -13,12 +15,14 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
 use std::num::NonZeroU32;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use portcullis::store::StoreError;
 use sqlx::{Connection, Error};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
 
 use crate::engine::{Engine, Options};
 
@@ -26,26 +30,34 @@ use crate::engine::{Engine, Options};
 pub(crate) struct Pool<E: Engine> {
     options: Options<E>,
     patience: Duration,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     idle: Mutex<VecDeque<E::Connection>>,
 }
 
 impl<E: Engine> Pool<E> {
     pub(crate) fn new(options: Options<E>, patience: Duration, size: NonZeroU32) -> Self {
         let size = usize::try_from(size.get()).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-        Self { options, patience, permits: Semaphore::new(size), idle: Mutex::default() }
+        Self { options, patience, permits: Arc::new(Semaphore::new(size)), idle: Mutex::default() }
     }
 
     /// Borrows a connection for one verb, opening one where none rests.
     pub(crate) async fn lease(&self) -> Result<Lease<'_, E>, Error> {
-        let permit = self.permits.acquire().await.map_err(|_| Error::PoolClosed)?;
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Error::PoolClosed)?;
         let idle = self.idle().pop_back();
         let has_rested = idle.is_some();
         let connection = match idle {
             Some(connection) => connection,
             None => E::open(&self.options, self.patience).await?,
         };
-        Ok(Lease { pool: self, connection: Some(connection), has_rested, finished: false, _permit: permit })
+        let began = Instant::now();
+        Ok(Lease {
+            pool: self,
+            connection: Some(connection),
+            has_rested,
+            finished: false,
+            began,
+            permit: Some(permit),
+        })
     }
 
     /// Closes the connections at rest, unless they are to an embedded database, which does not go away.
@@ -72,8 +84,9 @@ pub(crate) struct Lease<'a, E: Engine> {
     connection: Option<E::Connection>,
     has_rested: bool,
     finished: bool,
+    began: Instant,
     /// Given back after the connection: fields drop after `Drop::drop`.
-    _permit: SemaphorePermit<'a>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl<E: Engine> Lease<'_, E> {
@@ -112,8 +125,22 @@ impl<E: Engine> Drop for Lease<'_, E> {
             self.pool.idle().push_back(connection);
         } else if E::OUTLIVES_ITS_VERB {
             self.pool.idle().push_front(connection);
+        } else if let Ok(runtime) = Handle::try_current() {
+            let left = self.pool.patience.saturating_sub(self.began.elapsed());
+            drop(runtime.spawn(outlast::<E>(connection, left, self.permit.take())));
         }
     }
+}
+
+/// Keeps the place of a connection until the server has ended what nobody waits for any more.
+async fn outlast<E: Engine>(
+    mut connection: E::Connection,
+    left: Duration,
+    place: Option<OwnedSemaphorePermit>,
+) {
+    let _ = timeout(left, connection.ping()).await;
+    drop(connection);
+    drop(place);
 }
 
 /// Tells whether an outage is that the connection was gone.

@@ -294,6 +294,24 @@ async fn a_verb_dropped_half_way_is_done_wholly_or_not_at_all() {
     database.wait_for_none("true").await;
 }
 
+/// Whoever begins requests and goes at once must not have more connections than a store has, while a table is locked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn verbs_that_are_dropped_while_they_wait_keep_to_their_connections() {
+    let Some(database) = Database::new() else { return };
+    database.store().await;
+    let store = database.narrow_store(2).await;
+    let mut other = database.other().await;
+    run(&mut other, LOCK_ALL).await;
+    let mut most = 0;
+    for round in 0..60_i64 {
+        let name = round.to_string();
+        in_time(store.create_token(token(&name, round), None), Duration::from_millis(20)).await;
+        most = most.max(database.connections("true").await);
+    }
+    run(&mut other, "rollback").await;
+    assert!(most <= 3, "{most} connections");
+}
+
 /// What was asked for somebody whose request went away is never told to the next.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_late_answer_of_a_dropped_look_up_is_read_by_nobody() {
