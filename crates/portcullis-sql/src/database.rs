@@ -253,7 +253,14 @@ async fn apply<E: Engine>(database: &mut E::Connection, step: &Step) -> Result<b
     let mut transaction = database.begin_with(E::BEGIN.into_sql_str()).await?;
     E::run_script(&mut transaction, E::SCHEMA.prepare).await?;
     E::run_script(&mut transaction, E::SCHEMA.create_versions).await?;
-    let is_new = version::<E>(&mut transaction).await? < step.number;
+    let is_new = match version::<E>(&mut transaction).await {
+        Ok(number) => number < step.number,
+        Err(error) => {
+            // A rollback that is only queued would leave locks to a connection at rest.
+            transaction.rollback().await?;
+            return Err(error);
+        }
+    };
     if is_new {
         E::run_script(&mut transaction, step.sql).await?;
         let note = query::<E>(E::SCHEMA.note_version).bind(step.number).bind(step.major).bind(step.name);

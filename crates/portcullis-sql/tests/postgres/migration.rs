@@ -97,6 +97,29 @@ async fn tables_of_a_later_version() {
     }
 }
 
+/// The connection goes back to rest, where nothing ends a transaction.
+#[tokio::test]
+async fn who_finds_a_later_version_after_waiting_keeps_no_lock() {
+    let Some(database) = Database::new() else { return };
+    let mut other = database.other().await;
+    run(&mut other, "begin; select pg_advisory_xact_lock(hashtextextended('portcullis migration ', 0))")
+        .await;
+    let later = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        run(
+            &mut other,
+            "create table portcullis_migration
+                (number bigint primary key, major bigint not null, name text not null, applied_at bigint not null);
+             insert into portcullis_migration values (99, 2, 'later', 0); commit",
+        )
+        .await;
+    };
+    let store = SqlStore::connect(database.url()).await.unwrap();
+    let (answer, ()) = tokio::join!(store.migrate(), later);
+    assert!(matches!(answer, Err(SqlError::NewerSchema { .. })), "{answer:?}");
+    database.wait_for_none("state <> 'idle'").await;
+}
+
 #[tokio::test]
 async fn a_step_that_fails_leaves_nothing_behind_and_passes() {
     let Some(database) = Database::new() else { return };
