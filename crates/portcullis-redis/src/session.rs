@@ -32,6 +32,8 @@ pub(crate) const OLD: &str = "3600";
 const CLAIM: u128 = 60_000;
 /// In how many rounds of an end of all keys are taken that are not there: fewer than a login draws keys.
 const CLOSING_ROUNDS: u32 = 2;
+/// How many sessions are ended before the index forgets them.
+const CHUNK: usize = 200;
 
 #[async_trait]
 impl SessionStore for RedisStore {
@@ -258,22 +260,40 @@ impl RedisStore {
     }
 
     async fn end_all(&self, user: &UserId, except: Option<Digest>) -> Result<u64, StoreError> {
-        let (mut seen, mut ended): (HashSet<_>, Vec<_>) = (except.into_iter().collect(), Vec::new());
-        let (owner, closed) = (owner(Some(user)), self.claim_life());
+        let (mut seen, mut ended): (HashSet<_>, _) = (except.into_iter().collect(), 0);
         for round in 0.. {
             let mut keys = self.indexed(user).await?;
             keys.retain(|key| seen.insert(*key));
             if keys.is_empty() {
                 break;
             }
-            let names: Vec<String> = keys.iter().map(|key| self.0.names.session(key)).collect();
             // A login that began meanwhile may come afterwards: it is not chased from key to key.
-            let arguments = [owner.as_str(), if round < CLOSING_ROUNDS { &closed } else { "" }];
-            let answers = self.0.redis.durable_all(&SESSION_END, &names, &arguments).await?;
-            for (key, answer) in keys.iter().zip(&answers) {
-                if record::count(answer)? > 0 {
-                    ended.push(key.to_string());
+            let is_closed = round < CLOSING_ROUNDS;
+            let mut outage = None;
+            for keys in keys.chunks(CHUNK) {
+                match self.end_each(user, keys, is_closed).await {
+                    Ok(count) => ended += count,
+                    Err(error) => outage = Some(error),
                 }
+            }
+            if let Some(outage) = outage {
+                return Err(outage);
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Ends some sessions, and takes them out of the index at once: where one call has too little time for all, the next
+    /// one must come further.
+    async fn end_each(&self, user: &UserId, keys: &[Digest], is_closed: bool) -> Result<u64, StoreError> {
+        let (owner, closed) = (owner(Some(user)), self.claim_life());
+        let names: Vec<String> = keys.iter().map(|key| self.0.names.session(key)).collect();
+        let arguments = [owner.as_str(), if is_closed { &closed } else { "" }];
+        let answers = self.0.redis.durable_all(&SESSION_END, &names, &arguments).await?;
+        let mut ended = Vec::new();
+        for (key, answer) in keys.iter().zip(&answers) {
+            if record::count(answer)? > 0 {
+                ended.push(key.to_string());
             }
         }
         if !ended.is_empty() {

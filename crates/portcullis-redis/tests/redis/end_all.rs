@@ -51,6 +51,9 @@ async fn a_key_that_was_named_before_the_end_of_all_is_not_used_after_it() {
     let (anonymous, new) = (Digest::of("anonymous"), Digest::of("new"));
     let nobody = SessionRecord::new(Timestamp::EPOCH, Timestamp::MAX);
     near.commit(SessionChange::Create(anonymous, nobody)).await.unwrap();
+    // The server knows the scripts from here on.
+    near.commit(SessionChange::Create(Digest::of("known"), session())).await.unwrap();
+    assert_eq!(near.end_sessions(&17.into(), None).await.unwrap(), 1);
     far.sessions_of(&17.into()).await.unwrap();
     proxy.set(Fault::Delay(LATE));
     let login = {
@@ -106,4 +109,36 @@ async fn no_session_begins_whose_index_could_be_lost_without_it() {
     replica.resume();
     assert!(matches!(created, Err(StoreError::Unavailable(_))), "{created:?}");
     assert_eq!(store.session(&key).await.unwrap(), None);
+}
+
+/// Whoever has the password may log in as often as he likes; the end of all must come further with each call.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_sessions_than_one_call_can_end_are_ended_by_several() {
+    const SESSIONS: u32 = 10_000;
+    let Some(server) = or_left_out(Redis::start(&[])) else { return };
+    let namespace = unique("crowd");
+    let fill = "for i = 1, tonumber(ARGV[2]) do \
+                  local key = redis.sha1hex(i) .. string.rep('0', 24) \
+                  redis.call('HSET', ARGV[1] .. ':s:{' .. key .. '}', 'u', '=17', 'v', '1', 'e', '0', 'c', '0', \
+                    's', '0', 'x', '9223372036854775807', 'd', '{}', 'l', '') \
+                  redis.call('ZADD', ARGV[1] .. ':su:{17}', redis.call('TIME')[1], key) \
+                end";
+    let _ = server.cli(&["eval", fill, "0", &namespace, &SESSIONS.to_string()]);
+    let left = || server.cli(&["zcard", &format!("{namespace}:su:{{17}}")]).trim().parse::<u32>().unwrap();
+    assert_eq!(left(), SESSIONS);
+    let proxy = Proxy::start(&[server.address()]).await.unwrap();
+    let config = patient().with_namespace(&namespace);
+    let near = RedisStore::connect_with(&server.url(), config.clone()).await.unwrap();
+    let hasty = config.with_timeout(Duration::from_secs(1));
+    let far = RedisStore::connect_with(&format!("redis://{}", proxy.address()), hasty).await.unwrap();
+    proxy.set(Fault::Delay(Duration::from_millis(5)));
+    for _ in 0..3 {
+        let before = left();
+        if far.end_sessions(&17.into(), None).await.is_ok() {
+            break;
+        }
+        assert!(left() < before, "{before} were left, and are");
+    }
+    near.end_sessions(&17.into(), None).await.unwrap();
+    assert!(near.sessions_of(&17.into()).await.unwrap().is_empty());
 }
