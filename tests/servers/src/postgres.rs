@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use crate::certificates::Certificates;
 use crate::missing::Missing;
-use crate::process::{Directory, Process, free_port, loopback, unique, wait_until};
+use crate::process::{Directory, Process, free_port, loopback, unique};
 
 /// The role that owns everything.
 const ROLE: &str = "portcullis";
@@ -108,12 +108,8 @@ impl Postgres {
     }
 
     fn wait(&self) -> io::Result<()> {
-        wait_until("PostgreSQL", || self.is_ready())
-            .map_err(|error| io::Error::other(format!("{error}\n{}", self.process.log())))
-    }
-
-    fn is_ready(&self) -> bool {
-        self.client("pg_isready", &["-d", "postgres"]).is_ok()
+        let is_ready = || self.client("pg_isready", &["-d", "postgres"]).is_ok();
+        self.process.wait_until_ready("PostgreSQL", is_ready)
     }
 
     /// Runs a program of PostgreSQL's against the server.

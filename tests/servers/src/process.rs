@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// How long a server may take until it answers.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long to wait between two questions.
+const STEP: Duration = Duration::from_millis(20);
+
 /// Ends the server when standard input ends, which it does with the test's process at the latest. The children of
 /// PostgreSQL live in sessions of their own, so that they are named by their parent.
 const WATCH: &str = r#"
@@ -87,8 +90,13 @@ impl Process {
 
     pub(crate) fn restart(&self) -> io::Result<()> {
         let mut running = self.running();
-        if running.is_some() {
-            return Ok(());
+        match running.take() {
+            Some(server) if !server.has_ended() => {
+                *running = Some(server);
+                return Ok(());
+            }
+            Some(server) => server.end(),
+            None => {}
         }
         let mut watch = Command::new("sh");
         watch.args(["-c", WATCH, "sh"]).args(&self.command).current_dir(self.directory.path());
@@ -118,6 +126,29 @@ impl Process {
         }
     }
 
+    /// Waits until it answers, and is the one who answers: somebody else's server may have taken the port.
+    ///
+    /// # Errors
+    ///
+    /// When it ends, or does not answer within a minute, with its log.
+    pub(crate) fn wait_until_ready(&self, what: &str, answers: impl Fn() -> bool) -> io::Result<()> {
+        let (gone, began) =
+            (|| io::Error::other(format!("{what} has ended\n{}", self.log())), Instant::now());
+        loop {
+            let is_ready = answers();
+            sleep(STEP);
+            if self.running().as_ref().is_none_or(Running::has_ended) {
+                return Err(gone());
+            }
+            if is_ready {
+                return Ok(());
+            }
+            if began.elapsed() > PATIENCE {
+                return Err(io::Error::other(format!("{what}: not within {PATIENCE:?}\n{}", self.log())));
+            }
+        }
+    }
+
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
     }
@@ -128,6 +159,12 @@ impl Process {
 }
 
 impl Running {
+    /// Tells whether the server is gone, of which its watcher does not take note until it must.
+    fn has_ended(&self) -> bool {
+        let state = std::fs::read_to_string(format!("/proc/{}/stat", self.server));
+        state.map_or(true, |state| state.contains(") Z "))
+    }
+
     fn end(mut self) {
         drop(self.watcher.stdin.take());
         // It ends by itself, with the server.
@@ -153,7 +190,7 @@ pub(crate) fn wait_until(what: &str, is_so: impl Fn() -> bool) -> io::Result<()>
         if began.elapsed() > PATIENCE {
             return Err(io::Error::other(format!("{what}: not within {PATIENCE:?}")));
         }
-        sleep(Duration::from_millis(20));
+        sleep(STEP);
     }
     Ok(())
 }

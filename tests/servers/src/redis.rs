@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use crate::certificates::Certificates;
 use crate::missing::Missing;
-use crate::process::{Directory, Process, free_port, loopback, wait_until};
+use crate::process::{Directory, Process, free_port, loopback};
 
 /// A Redis server on loopback that ends with the test's process.
 #[derive(Debug)]
@@ -80,11 +80,10 @@ impl Redis {
     }
 
     fn wait(&self) -> io::Result<()> {
-        wait_until("redis-server", || {
+        self.process.wait_until_ready("redis-server", || {
             let answer = self.cli(&["ping"]);
             answer.contains("PONG") || answer.contains("NOAUTH")
         })
-        .map_err(|error| io::Error::other(format!("{error}\n{}", self.process.log())))
     }
 
     /// Returns `redis://127.0.0.1:PORT`.
