@@ -72,13 +72,13 @@ impl Connections {
             Ok(several) => self.timeout / several.saturating_add(1),
         };
         for node in masters {
-            let mut memory = cmd("INFO");
-            memory.arg("memory");
+            let questions = ["memory", "cluster"].map(|section| cmd("INFO").arg(section).clone());
             let late = || Err(Failure::NotSent(format!("{} did not answer in time", node.address)));
-            match timeout(patience, node.send(Lane::Quick, &[memory])).await.unwrap_or_else(|_| late()) {
+            match timeout(patience, node.send(Lane::Quick, &questions)).await.unwrap_or_else(|_| late()) {
                 Ok((_, answers)) => {
-                    let info = answers.into_iter().next().map_or_else(nothing, answer_of)?;
-                    keeps_keys(&info)
+                    let [memory, cluster] = <[Value; 2]>::try_from(answers).or_else(|_| nothing())?;
+                    keeps_keys(&answer_of(memory)?)
+                        .and_then(|()| self.is_alone(&answer_of(cluster).unwrap_or(Value::Nil)))
                         .map_err(|why| StoreError::unavailable(format!("{} {why}", node.address)))?;
                     greeting = Ok(());
                 }
@@ -87,6 +87,14 @@ impl Connections {
             }
         }
         greeting
+    }
+
+    /// Insists that a single server is no member of a cluster, which has but some of the keys.
+    fn is_alone(&self, info: &Value) -> Result<(), String> {
+        if !self.is_cluster() && lines(info).any(|line| line == "cluster_enabled:1") {
+            return Err("is a member of a cluster: write `redis+cluster://`".to_owned());
+        }
+        Ok(())
     }
 
     pub(crate) const fn is_cluster(&self) -> bool {

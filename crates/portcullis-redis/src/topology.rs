@@ -20,8 +20,6 @@ use crate::url::{Address, Target};
 
 /// How long a map is not read anew.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long one server may take to tell the map, at most.
-const PATIENCE: Duration = Duration::from_millis(250);
 
 /// The servers, and who has what.
 pub(crate) struct Topology {
@@ -177,7 +175,7 @@ impl Topology {
 
     /// Leaves time for others where one hangs, also in a verb that has little.
     fn patience(&self) -> Duration {
-        PATIENCE.min(self.config.timeout() / 4)
+        self.config.timeout() / 4
     }
 
     fn client(&self, address: &Address) -> Result<Client, redis::RedisError> {
@@ -232,7 +230,8 @@ fn read_node(node: &Value, asked: &str) -> Option<Address> {
     let [host, Value::Int(port), ..] = node.as_slice() else { return None };
     let host = match host {
         Value::Nil => asked,
-        Value::BulkString(bytes) if bytes.is_empty() => asked,
+        // `?` is a name that is preferred and not set.
+        Value::BulkString(bytes) if bytes.is_empty() || bytes == b"?" => asked,
         Value::BulkString(bytes) => std::str::from_utf8(bytes).ok()?,
         _ => return None,
     };
@@ -255,12 +254,13 @@ mod tests {
     fn a_slot_is_where_the_map_says_or_where_a_server_said_since() {
         let answer = Value::Array(vec![
             range(0, 99, vec![node("a", 1), node("b", 2)]),
-            range(100, 16_383, vec![node("", 3)]),
+            range(100, 199, vec![node("", 3)]),
+            range(200, 16_383, vec![node("?", 4)]),
         ]);
         let map = read_slots(&answer, "asked").unwrap();
         assert_eq!(map.replicas, [Address { host: "b".to_owned(), port: 2 }]);
         let mut known = Known { map, ..Known::default() };
-        for (slot, master) in [(0, "a:1"), (99, "a:1"), (100, "asked:3"), (16_383, "asked:3")] {
+        for (slot, master) in [(0, "a:1"), (99, "a:1"), (100, "asked:3"), (16_383, "asked:4")] {
             assert_eq!(known.master_of(slot).unwrap().to_string(), master, "{slot}");
         }
         known.moved.insert(7, Address { host: "c".to_owned(), port: 4 });

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use portcullis::Digest;
 use portcullis::store::{SessionChange, SessionRecord, SessionStore, StoreError};
 use portcullis_redis::{RedisError, RedisStore};
-use portcullis_servers::{Redis, or_left_out, unique};
+use portcullis_servers::{Cluster, Redis, or_left_out, unique};
 
 use crate::{cluster, patient, redis};
 
@@ -102,7 +102,7 @@ async fn a_user_with_no_more_than_the_rules_of_the_readme_can_do_everything()
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_user_of_a_cluster_can_do_everything() -> Result<(), Box<dyn std::error::Error>> {
     let Some(url) = cluster() else { return Ok(()) };
-    let shared = or_left_out(portcullis_servers::Cluster::shared()).ok_or("no cluster")?;
+    let shared = or_left_out(Cluster::shared()).ok_or("no cluster")?;
     shared.nodes().iter().for_each(allow);
     use_everything(&url.replace("cluster://", &format!("cluster://portcullis:{PASSWORD}@"))).await
 }
@@ -117,4 +117,13 @@ async fn a_user_who_may_not_write_is_an_outage() {
     let record = SessionRecord::new(portcullis::Timestamp::EPOCH, portcullis::Timestamp::MAX);
     let answer = store.commit(SessionChange::Create(Digest::of("x"), record)).await;
     assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+}
+
+/// It would have a third of the keys, and an outage for the rest.
+#[tokio::test]
+async fn a_member_of_a_cluster_is_no_single_server() {
+    let Some(cluster) = or_left_out(Cluster::shared()) else { return };
+    let member = cluster.nodes().first().unwrap();
+    let error = RedisStore::connect_with(&member.url(), patient()).await.unwrap_err().to_string();
+    assert!(error.contains("`redis+cluster://`"), "{error}");
 }
