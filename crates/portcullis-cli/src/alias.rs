@@ -48,11 +48,11 @@ pub(crate) async fn run(
 
 /// Prints what DRF prints. A token that exists cannot be shown again, so each call issues one.
 async fn create_token(store: &Store, name: &str, reset: bool, output: &mut Output) -> Result<(), Failure> {
-    let user = store.user(name).await?;
+    let user = token::holder(store, name).await?;
     if reset {
         store.tokens().revoke_all(&user.id).await?;
     }
-    let token = token::issue(store, name, NewToken::default(), TokenFormat::Drf).await?;
+    let token = token::issue(store, &user, NewToken::default(), TokenFormat::Drf).await?;
     // The one place where it is shown.
     let token = token.expose_secret();
     output.say(

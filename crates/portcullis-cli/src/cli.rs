@@ -204,7 +204,7 @@ pub(crate) enum TokenFormat {
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Which {
-    /// The digest that the list shows, of one
+    /// The digest that stands first in the list
     #[arg(value_parser = digest, value_name = "DIGEST")]
     pub(crate) digest: Option<Digest>,
     /// All of the user's
@@ -231,7 +231,7 @@ pub(crate) enum SessionCommand {
         user: String,
     },
     /// End one session of a user, or all
-    #[command(override_usage = "portcullis session end [OPTIONS] <USER> <KEY|--all>")]
+    #[command(override_usage = "portcullis session end [OPTIONS] <USER> <DIGEST|--all>")]
     End {
         /// The username
         user: String,
@@ -250,7 +250,7 @@ pub(crate) enum RefreshCommand {
         user: String,
     },
     /// Revoke one family of refresh tokens of a user, or all
-    #[command(override_usage = "portcullis refresh revoke [OPTIONS] <USER> <FAMILY|--all>")]
+    #[command(override_usage = "portcullis refresh revoke [OPTIONS] <USER> <DIGEST|--all>")]
     Revoke {
         /// The username
         user: String,

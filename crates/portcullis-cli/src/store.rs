@@ -2,6 +2,7 @@
 //!
 //! A file that is missing or has no tables is not made in passing: a name mistyped would look like an empty store.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,7 +96,7 @@ async fn open_file(path: &str, mode: &str) -> Result<SqlStore, Failure> {
     // Read-only, it says that tables are missing, and makes none.
     let look = SqlStore::connect_with(&format!("{path}?mode=ro"), config()).await;
     let look = look.map_err(|error| match error {
-        SqlError::Unavailable(why) => Failure::Outage(format!(
+        SqlError::Unavailable(why) if is_missing(path) => Failure::Outage(format!(
             "the file cannot be opened: {why}; if the store is new, `portcullis migrate` makes it"
         )),
         other => failure(other),
@@ -104,6 +105,12 @@ async fn open_file(path: &str, mode: &str) -> Result<SqlStore, Failure> {
         return Ok(look);
     }
     SqlStore::connect_with(&format!("{path}?mode=rw"), config()).await.map_err(failure)
+}
+
+/// Tells whether no file is there, as far as the path of a URL is read without its escapes.
+fn is_missing(url: &str) -> bool {
+    let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
+    matches!(Path::new(path).try_exists(), Ok(false))
 }
 
 /// Splits the URL of a file of SQLite into path and mode.

@@ -1,9 +1,10 @@
 //! `portcullis token`: issue, list, revoke, purge.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis::store::TokenRecord;
-use portcullis::{Clock as _, NewToken, Scopes, Secret, SystemClock, TokenConfig};
+use portcullis::{Account, Clock as _, NewToken, Scopes, Secret, SystemClock, TokenConfig};
 use serde_json::{Value, json};
 
 use crate::cli::{Options, TokenCommand, TokenFormat, Which};
@@ -29,7 +30,8 @@ pub(crate) async fn run(
             if let Some(lifetime) = lifetime {
                 new = new.with_lifetime(lifetime);
             }
-            let token = issue(&store, &user, new, format).await?;
+            let holder = holder(&store, &user).await?;
+            let token = issue(&store, &holder, new, format).await?;
             print(&token, &user, lifetime, output)
         }
         TokenCommand::List { user } => {
@@ -47,22 +49,28 @@ pub(crate) async fn run(
     }
 }
 
-/// Issues a token of a user who may use it.
+/// Finds a user who may use a token.
+pub(crate) async fn holder(store: &Store, name: &str) -> Result<Arc<Account>, Failure> {
+    let user = store.user(name).await?;
+    if user.is_active {
+        return Ok(user);
+    }
+    let why = format!("user `{name}` is shut out: `portcullis user activate {name}` comes first");
+    Err(Failure::Refused(why))
+}
+
 pub(crate) async fn issue(
     store: &Store,
-    name: &str,
+    user: &Account,
     new: NewToken,
     format: TokenFormat,
 ) -> Result<Secret, Failure> {
-    let user = store.user(name).await?;
-    if !user.is_active {
-        let why = format!("user `{name}` is shut out: `portcullis user activate {name}` comes first");
-        return Err(Failure::Refused(why));
-    }
     let config = match format {
         TokenFormat::Portcullis => TokenConfig::default(),
         TokenFormat::Drf => TokenConfig::drf(),
     };
+    // How many a user may have is the application's to say: none is revoked here.
+    let config = config.with_limit(u32::MAX);
     Ok(store.tokens().with_config(config).issue(&user.id, new).await?)
 }
 

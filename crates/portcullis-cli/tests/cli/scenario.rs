@@ -143,6 +143,11 @@ async fn tokens_come_and_go(shell: &Shell<'_>, store: &SqlStore) {
         ("token issue mary --lifetime 0s --json".into(), 0, "pct_"),
         ("token purge".into(), 0, "deleted: 1."),
         ("token purge --limit 5".into(), 0, "deleted: 0."),
+        ("user create anna --no-password".into(), 0, "`anna` is created"),
+        ("drf_create_token anna".into(), 0, "Generated token"),
+        ("user deactivate anna".into(), 0, "shut out"),
+        ("drf_create_token anna --reset".into(), 1, "`portcullis user activate anna` comes first"),
+        ("token revoke anna --all".into(), 0, "revoked: 1."),
     ] {
         let ran = shell.run(&line, "");
         assert_eq!(ran.code, code, "{line}: {ran:?}");
