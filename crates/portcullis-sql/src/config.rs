@@ -29,13 +29,14 @@ impl Default for SqlConfig {
 impl SqlConfig {
     /// Sets within what time every verb answers, waiting for a connection or a lock and connecting included (2 seconds
     /// unless set). In PostgreSQL no statement runs for longer than that on the server, either, but those of a migration.
+    /// What is shorter than a millisecond or longer than an hour is taken for that.
     ///
     /// # Security
     ///
     /// A verb that has run out of time is an outage, and what it was to change may happen yet.
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> Self {
-        Self { timeout, ..self }
+        Self { timeout: timeout.clamp(Duration::from_millis(1), Duration::from_secs(3_600)), ..self }
     }
 
     /// Sets how many look-ups may be under way at once in SQLite (4 unless set), or how many verbs in PostgreSQL, each on a
@@ -55,5 +56,24 @@ impl SqlConfig {
     #[must_use]
     pub const fn connections(&self) -> Option<NonZeroU32> {
         self.connections
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_no_database_understands_is_taken_for_the_nearest() {
+        let (shortest, longest) = (Duration::from_millis(1), Duration::from_secs(3_600));
+        for (asked, taken) in [
+            (Duration::ZERO, shortest),
+            (Duration::from_micros(1), shortest),
+            (Duration::from_secs(7), Duration::from_secs(7)),
+            (Duration::from_secs(3_000_000), longest),
+            (Duration::MAX, longest),
+        ] {
+            assert_eq!(SqlConfig::default().with_timeout(asked).timeout(), taken, "{asked:?}");
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! Counters of tries.
 //!
-//! 1. Load, apply, store is one transaction that first locks the key, or all that write: two programs never both see
-//!    the last try.
-//! 2. A refusal that changes nothing writes nothing, so that a flood of them costs no fsync.
+//! 1. A counter is compared and swapped: two programs never both see the last try. Who loses too often, or has a key
+//!    without a row, takes turns: load, apply, store in one transaction that first locks the key, or all that write.
+//! 2. A refusal that changes nothing writes nothing and locks nothing: a flood of them costs no fsync, and none of the
+//!    connections for long.
 //! 3. The table stays bounded: each new key drops a few counters that have ended, and now and then those that end first
 //!    go until [`CAPACITY`] are left. An account under attack has a counter that ends late.
 
@@ -20,6 +21,8 @@ use crate::token::{Hex, bytes};
 const CAPACITY: i64 = 1_000_000;
 /// How many new keys come between two counts of all.
 const EVERY: u64 = 4_096;
+/// How often a counter is compared and swapped before it is taken in turns.
+const ATTEMPTS: u32 = 3;
 /// How many ended counters at most are dropped for each that is added.
 const STEPS: i64 = 4;
 
@@ -45,6 +48,9 @@ impl<E: Engine> Database<E> {
         limit: &Limit,
         now: Timestamp,
     ) -> Result<Reserved, StoreError> {
+        if let Some(reserved) = self.swap(key, limit, |state| limit.reserve(state, now)).await? {
+            return Ok(reserved);
+        }
         let counts_all = || self.count_new_key().is_multiple_of(EVERY);
         self.transact(async |transaction| {
             let found = load(transaction, key).await?;
@@ -67,6 +73,9 @@ impl<E: Engine> Database<E> {
         limit: &Limit,
         at: Timestamp,
     ) -> Result<(), StoreError> {
+        if self.swap(key, limit, |state| limit.give_back(state, at)).await?.is_some() {
+            return Ok(());
+        }
         self.transact(async |transaction| {
             let Some(found) = load(transaction, key).await? else { return Ok(()) };
             let mut state = found.clone();
@@ -79,19 +88,47 @@ impl<E: Engine> Database<E> {
         .await
     }
 
+    /// Changes a counter that is there, and tells nothing where it is not, or others were faster each time.
+    async fn swap<T>(
+        &self,
+        key: &Digest,
+        limit: &Limit,
+        change: impl Fn(&mut CounterState) -> T,
+    ) -> Result<Option<T>, StoreError> {
+        for _ in 0..ATTEMPTS {
+            let row = self.fetch_optional(|| query(E::COUNTER.by_key).bind(bytes(key))).await?;
+            let Some(row) = row else { return Ok(None) };
+            let found = Reader::<E>::new(&row).counter()?;
+            let mut state = found.clone();
+            let answer = change(&mut state);
+            if state == found {
+                return Ok(Some(answer));
+            }
+            let swap = query(E::COUNTER.swap)
+                .bind(bytes(key))
+                .bind(written(&state))
+                .bind(state.ends_at(limit).as_micros())
+                .bind(written(&found));
+            if self.execute(swap).await? > 0 {
+                return Ok(Some(answer));
+            }
+        }
+        Ok(None)
+    }
+
     pub(crate) async fn purge_counters(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         self.purge(limit, |size| query(E::COUNTER.purge).bind(now.as_micros()).bind(size)).await
     }
 }
 
-/// Reads a counter that no other transaction changes until this one ends: a row that is not there yet cannot be locked,
-/// so the key is.
+/// Reads a counter that nobody changes until this transaction ends: a row that is not there yet cannot be locked, so the
+/// key is.
 async fn load<E: Engine>(
     transaction: &mut Transaction<'_, E>,
     key: &Digest,
 ) -> Result<Option<CounterState>, StoreError> {
     transaction.lock("counter", Hex(key)).await?;
-    let row = transaction.fetch_optional(query(E::COUNTER.by_key).bind(bytes(key))).await?;
+    let row = transaction.fetch_optional(query(E::COUNTER.lock).bind(bytes(key))).await?;
     row.map(|row| Reader::<E>::new(&row).counter()).transpose()
 }
 
@@ -101,9 +138,14 @@ async fn put<E: Engine>(
     state: &CounterState,
     limit: &Limit,
 ) -> Result<(), StoreError> {
-    let micros: Vec<u8> = state.as_micros().iter().flat_map(|micros| micros.to_be_bytes()).collect();
-    let put = query(E::COUNTER.put).bind(bytes(key)).bind(micros).bind(state.ends_at(limit).as_micros());
+    let ends_at = state.ends_at(limit).as_micros();
+    let put = query(E::COUNTER.put).bind(bytes(key)).bind(written(state)).bind(ends_at);
     transaction.execute(put).await.map(drop)
+}
+
+/// Writes the moments of a counter as the column has them.
+fn written(state: &CounterState) -> Vec<u8> {
+    state.as_micros().iter().flat_map(|micros| micros.to_be_bytes()).collect()
 }
 
 /// Drops others. It waits for nobody: whoever sweeps has a key without a row, for which nobody waits, either.

@@ -243,6 +243,9 @@ pub(crate) struct RefreshSql {
 
 pub(crate) struct CounterSql {
     pub(crate) by_key: &'static str,
+    /// Finds a counter for a transaction that will put another in its place: nobody swaps it meanwhile.
+    pub(crate) lock: &'static str,
+    pub(crate) swap: &'static str,
     pub(crate) put: &'static str,
     pub(crate) purge: &'static str,
     pub(crate) trim: &'static str,

@@ -83,12 +83,10 @@ const UNDEFINED_TABLE: &str = "42P01";
 pub(crate) fn store_error<E: Engine>(error: sqlx::Error) -> StoreError {
     match error.as_database_error() {
         Some(refusal) if refusal.is_unique_violation() => StoreError::Conflict,
-        // Nothing else refers to what its own transaction did not write.
-        Some(refusal) if refusal.is_foreign_key_violation() => StoreError::NoSuchGroup,
         Some(refusal) if refusal.code().as_deref() == Some(UNDEFINED_TABLE) => StoreError::unavailable(
             "the tables of Portcullis are not there: call `SqlStore::migrate()` once, before the first request",
         ),
-        Some(_) if !E::is_gone(&error) => StoreError::unavailable(error.to_string()),
+        Some(refusal) if !E::is_gone(&error) => StoreError::unavailable(refusal.message()),
         _ => StoreError::unavailable(error),
     }
 }

@@ -124,13 +124,14 @@ async fn create_user<E: Engine>(
         .bind(new.created_at.as_micros());
     let row = transaction.fetch_optional(insert).await?.ok_or_else(is_missing)?;
     let id = Reader::<E>::new(&row).number()?;
-    for (statement, names, is_empty) in [
-        (E::USER.join_groups, groups, new.groups.is_empty()),
-        (E::USER.grant, codenames, new.codenames.is_empty()),
-    ] {
-        if !is_empty {
-            transaction.execute(query(statement).bind(id).bind(names)).await?;
+    if !new.groups.is_empty() {
+        let joined = transaction.execute(query(E::USER.join_groups).bind(id).bind(groups)).await?;
+        if usize::try_from(joined) != Ok(new.groups.len()) {
+            return Err(StoreError::NoSuchGroup);
         }
+    }
+    if !new.codenames.is_empty() {
+        transaction.execute(query(E::USER.grant).bind(id).bind(codenames)).await?;
     }
     let row = transaction.fetch_optional(query(E::USER.by_id).bind(id)).await?.ok_or_else(is_missing)?;
     Reader::<E>::new(&row).account()?.ok_or_else(is_missing)

@@ -8,6 +8,11 @@ const PUT: &str = "\
 insert into portcullis_counter (key, state, ends_at) values ($1, $2, $3)
 on conflict (key) do update set state = excluded.state, ends_at = excluded.ends_at";
 
+const LOCK: &str = "select c.state from portcullis_counter c where c.key = $1 for update";
+
+/// Puts `$2` in the place of `$4`, unless somebody else was faster.
+const SWAP: &str = "update portcullis_counter set state = $2, ends_at = $3 where key = $1 and state = $4";
+
 const PURGE: &str = "\
 delete from portcullis_counter where key = any(array(
     select key from portcullis_counter where ends_at <= $1 order by ends_at limit $2 for update skip locked))";
@@ -18,4 +23,5 @@ delete from portcullis_counter where key = any(array(
     select key from portcullis_counter order by ends_at
     limit least($2, greatest(0, (select count(*) from portcullis_counter) - $1)) for update skip locked))";
 
-pub(crate) const COUNTER: CounterSql = CounterSql { by_key: BY_KEY, put: PUT, purge: PURGE, trim: TRIM };
+pub(crate) const COUNTER: CounterSql =
+    CounterSql { by_key: BY_KEY, lock: LOCK, swap: SWAP, put: PUT, purge: PURGE, trim: TRIM };

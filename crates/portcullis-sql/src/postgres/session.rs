@@ -54,7 +54,10 @@ const FLUSH: &str = "delete from portcullis_session where key = $1";
 
 const END: &str = "delete from portcullis_session where key = $1 and user_id = $2";
 
-const END_ALL: &str = "delete from portcullis_session where user_id = $1 and key is distinct from $2";
+/// In one order: two at once do not wait for each other.
+const END_ALL: &str = "\
+delete from portcullis_session where key = any(array(
+    select key from portcullis_session where user_id = $1 and key is distinct from $2 order by key for update))";
 
 const PURGE: &str = "\
 delete from portcullis_session where key = any(array(

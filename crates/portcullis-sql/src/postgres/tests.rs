@@ -49,6 +49,8 @@ const STATEMENTS: &[(&str, &str, &[&str])] = &[
     ("the end of a user's families", REFRESH.revoke_all, &["portcullis_refresh_user"]),
     ("the purge of refresh tokens", REFRESH.purge, &["portcullis_refresh_end", "portcullis_refresh_pkey"]),
     ("a counter", COUNTER.by_key, &["portcullis_counter_pkey"]),
+    ("the lock of a counter", COUNTER.lock, &["portcullis_counter_pkey"]),
+    ("the swap of a counter", COUNTER.swap, &["portcullis_counter_pkey"]),
     ("the purge of counters", COUNTER.purge, &["portcullis_counter_end", "portcullis_counter_pkey"]),
     ("the lock of a login", LOCK_OF_A_LOGIN, &["portcullis_refresh_pkey"]),
 ];

@@ -57,7 +57,7 @@ returning id";
 
 const JOIN_GROUPS: &str = "\
 insert into portcullis_user_group (user_id, group_name)
-select $1, value from json_array_elements_text($2::text::json)";
+select $1, g.name from json_array_elements_text($2::text::json) n join portcullis_group g on g.name = n.value";
 
 const GRANT: &str = "\
 insert into portcullis_user_codename (user_id, codename)

@@ -56,6 +56,7 @@ const STATEMENTS: &[(&str, &str, &[&str])] = &[
         &["USING COVERING INDEX portcullis_refresh_end (expires_at<?)"],
     ),
     ("a counter", COUNTER.by_key, &["SEARCH c USING PRIMARY KEY (key=?)"]),
+    ("the swap of a counter", COUNTER.swap, &["SEARCH portcullis_counter USING PRIMARY KEY (key=?)"]),
     ("the purge of counters", COUNTER.purge, &["USING COVERING INDEX portcullis_counter_end (ends_at<?)"]),
 ];
 

@@ -33,7 +33,7 @@ returning id";
 
 const JOIN_GROUPS: &str = "\
 insert into portcullis_user_group (user_id, group_name)
-select $1, value from json_each($2)";
+select $1, g.name from json_each($2) n join portcullis_group g on g.name = n.value";
 
 const GRANT: &str = "\
 insert into portcullis_user_codename (user_id, codename)

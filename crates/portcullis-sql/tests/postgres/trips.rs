@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::common::{Database, NOW, Wire, add_credentials, refresh_of, rotation_of, session_of, token};
 use portcullis::store::{
-    CounterStore, Group, Limit, NewUser, RefreshStore, SessionChange, SessionStore, TokenStore,
+    CounterStore, Group, Limit, NewUser, RefreshStore, Reserved, SessionChange, SessionStore, TokenStore,
     UserBySession, UserByToken, UserChange, UserStore,
 };
 use portcullis::{Digest, UserId};
@@ -43,6 +43,9 @@ async fn an_authenticated_request_waits_once() {
     let (user, key) = (john.id.clone(), Digest::of("key"));
     let limit = Limit::new(NonZeroU32::new(9).unwrap(), Duration::from_secs(60));
     let name = |kind: &str, round: i64| format!("{kind} {round}");
+    let used_up = Digest::of("used up");
+    while store.reserve(&used_up, &limit, NOW).await.unwrap() == Reserved::Granted {}
+    let _ = store.reserve(&key, &limit, NOW).await.unwrap();
     for round in 0..3 {
         store.create_refresh(refresh_of(&name("rotated", round), user.clone())).await.unwrap();
         let create = SessionChange::Create(Digest::of(&name("from", round)), session_of(user.clone()));
@@ -72,8 +75,9 @@ async fn an_authenticated_request_waits_once() {
             rotation_of(&refresh_of(&name("rotated", round), user.clone()), &name("next", round)));
         "revoke_refresh_all": 4 = store.revoke_refresh_all(&user);
         "revoke_refresh": 5 = store.revoke_refresh(refresh_of("key", user.clone()), false);
-        "reserve": 5 = store.reserve(&key, &limit, NOW);
-        "give_back": 5 = store.give_back(&key, &limit, NOW);
+        "reserve": 2 = store.reserve(&key, &limit, NOW);
+        "give_back": 2 = store.give_back(&key, &limit, NOW);
+        "reserve, refused": 1 = store.reserve(&used_up, &limit, NOW);
         "create_user": 4 = store.create_user(NewUser::new(name("user", round)));
         "put_group": 6 = store.put_group(Group::new("Authors", ["books.add_book"]));
         "delete_user": 5 = store.delete_user(&UserId::from(round + 2));

@@ -8,7 +8,7 @@ use crate::common::{
 };
 use crate::shared::values as shared;
 use portcullis::store::{
-    CounterStore, Group, Limit, NewUser, RefreshStore, SessionChange, SessionStore, TokenStore,
+    CounterStore, Group, Limit, NewUser, RefreshStore, Reserved, SessionChange, SessionStore, TokenStore,
     UserBySession, UserByToken, UserChange, UserStore,
 };
 use portcullis::{Digest, UserId};
@@ -258,4 +258,30 @@ async fn where_nothing_changes_nothing_is_written() {
         }
         assert!(quiet, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_user_to_whom_an_application_refers_is_not_deleted() {
+    let Some(database) = Database::new() else { return };
+    let store = database.store().await;
+    store.create_user(NewUser::new("john")).await.unwrap();
+    let mut other = database.other().await;
+    run(&mut other, "create table shop_order (user_id bigint references portcullis_user (id))").await;
+    run(&mut other, "insert into shop_order select id from portcullis_user").await;
+    shared::a_user_who_is_referred_to(store).await;
+}
+
+/// A flood of tries that are refused waits for nobody, and nobody for it.
+#[tokio::test]
+async fn a_try_that_is_refused_takes_no_lock() {
+    let Some(database) = Database::new() else { return };
+    let store = database.store().await;
+    let (key, limit) = (Digest::of("key"), Limit::new(NonZeroU32::MIN, Duration::from_secs(60)));
+    assert_eq!(store.reserve(&key, &limit, NOW).await.unwrap(), Reserved::Granted);
+    let mut other = database.other().await;
+    run(&mut other, "begin").await;
+    run(&mut other, "select from portcullis_counter for update").await;
+    let hasty = database.hasty_store(Duration::from_secs(2)).await;
+    assert!(matches!(hasty.reserve(&key, &limit, NOW).await.unwrap(), Reserved::Refused { .. }));
+    unavailable(hasty.reserve(&key, &limit, NOW.after(Duration::from_secs(60))).await, "a try that is due");
 }

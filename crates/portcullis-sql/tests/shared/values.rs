@@ -10,6 +10,13 @@ use portcullis_sql::SqlStore;
 
 use super::{NOW, session_of, token, unavailable};
 
+/// An application may refer to our users; what that hinders is no missing group.
+pub(crate) async fn a_user_who_is_referred_to(store: SqlStore) {
+    let john = store.login("john").await.unwrap().unwrap().user;
+    unavailable(store.delete_user(&john.id).await, "an application's row refers to him");
+    assert!(store.login("john").await.unwrap().is_some());
+}
+
 pub(crate) async fn names_that_are_refused(store: SqlStore) {
     store.put_group(Group::new("Authors", ["books.add_book"])).await.unwrap();
     for (name, user) in [

@@ -1,10 +1,13 @@
 //! Values at the edge, and what the suites leave to each store.
 
+use std::time::Duration;
+
 use crate::common::{File, run, session_of, unavailable};
 use crate::shared::values as shared;
 use portcullis::store::{NewUser, SessionChange, SessionStore, UserChange, UserStore};
 use portcullis::{Digest, UserId};
-use portcullis_sql::SqlStore;
+use portcullis_sql::{SqlConfig, SqlStore};
+use sqlx::{Connection as _, SqliteConnection};
 
 #[tokio::test]
 async fn a_name_that_the_database_would_read_as_another_is_refused() {
@@ -53,4 +56,16 @@ fn debug_shows_no_path_and_no_values() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let store = runtime.block_on(SqlStore::connect("sqlite::memory:")).unwrap();
     assert_eq!(format!("{store:?}"), "SqlStore { .. }");
+}
+
+#[tokio::test]
+async fn a_user_to_whom_an_application_refers_is_not_deleted() {
+    let file = File::new();
+    let patient = SqlConfig::default().with_timeout(Duration::MAX);
+    let store = SqlStore::connect_with(&file.url(), patient).await.unwrap();
+    store.create_user(NewUser::new("john")).await.unwrap();
+    let mut other = SqliteConnection::connect(&file.url()).await.unwrap();
+    run(&mut other, "create table shop_order (user_id integer references portcullis_user (id))").await;
+    run(&mut other, "insert into shop_order select id from portcullis_user").await;
+    shared::a_user_who_is_referred_to(store).await;
 }
