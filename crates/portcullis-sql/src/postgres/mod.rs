@@ -53,12 +53,14 @@ impl Engine for Postgres {
         let mut connection = options.connect().await?;
         let millis = patience.as_millis().clamp(1, i32::MAX.unsigned_abs().into());
         // A database whose transactions are serializable unless told would refuse what only has to wait; one that
-        // acknowledges before it writes would forget a logout in a crash.
+        // acknowledges before it writes would forget a logout in a crash. What is set here the server's file no longer
+        // changes.
         let settings = format!(
             "set statement_timeout = {millis}; set lock_timeout = {millis};
              set idle_in_transaction_session_timeout = {millis};
              set default_transaction_isolation = 'read committed';
-             select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off';
+             select set_config('synchronous_commit', case setting when 'off' then 'on' else setting end, false)
+                 from current_setting('synchronous_commit') setting;
              select pg_is_in_recovery(), current_setting('server_encoding')"
         );
         // It is made of numbers alone.

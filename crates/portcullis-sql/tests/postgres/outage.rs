@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::common::{
-    Database, NOW, Wire, add_credentials, cycle_and_drop, every_change, in_time, look_up, refresh_of,
+    Database, NOW, Wire, add_credentials, cycle_and_drop, every_change, in_time, look_up, number, refresh_of,
     rotate_and_drop, rotation_of, run, token, tokens_after_a_drop, unavailable, with_john,
 };
 use portcullis::store::{
@@ -181,6 +181,42 @@ async fn a_server_that_became_a_standby_is_not_believed() {
     ] {
         assert!(answer.as_ref().is_err_and(|error| error.contains("standby")), "{name}: {answer:?}");
     }
+}
+
+/// An operator may tell a server that runs to acknowledge before it writes: a logout that was acknowledged is written.
+#[tokio::test]
+async fn what_ends_is_on_disk_whatever_the_server_is_told_meanwhile() {
+    let Some(server) = or_left_out(Postgres::start()) else { return };
+    let database = Database::on(&server);
+    let store = database.store().await;
+    let mut other = database.other().await;
+    for name in ["first", "second"] {
+        add_credentials(&store, name, &UserId::from(1)).await;
+    }
+    run(
+        &mut other,
+        "create table seen (waits text not null);
+         create function see() returns trigger language plpgsql as
+             $$ begin insert into seen values (current_setting('synchronous_commit')); return null; end $$;
+         create trigger see after delete on portcullis_session execute function see()",
+    )
+    .await;
+    assert!(store.end_session(&UserId::from(1), &Digest::of("first")).await.unwrap());
+    run(&mut other, "alter system set synchronous_commit = off").await;
+    run(&mut other, "select pg_reload_conf()").await;
+    let began = Instant::now();
+    while number(
+        &mut other,
+        "select count(*) from pg_settings where name = 'synchronous_commit' and setting = 'off'",
+    )
+    .await
+        == 0
+    {
+        assert!(began.elapsed() < PATIENCE);
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(store.end_session(&UserId::from(1), &Digest::of("second")).await.unwrap());
+    assert_eq!(number(&mut other, "select count(*) from seen where waits = 'on'").await, 2);
 }
 
 /// An operator may end connections at any time, as a fail-over does.
