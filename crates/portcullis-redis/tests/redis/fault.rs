@@ -104,6 +104,8 @@ async fn every_verb_works_and_on_a_broken_connection_is_an_outage_in_time() {
         ("too late", Fault::Delay(TIMEOUT * 2)),
     ] {
         proxy.set(fault);
+        // Connections that are open notice in their own time.
+        sleep(Duration::from_millis(50)).await;
         everything_is_an_outage(&store, case).await;
         proxy.set(Fault::None);
         let took = recovery(&store).await;
