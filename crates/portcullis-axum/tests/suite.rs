@@ -1,6 +1,6 @@
 //! The contract that every adapter keeps.
 
-#![expect(clippy::unwrap_used, reason = "what goes wrong here ends the test")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "what goes wrong here ends the test")]
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -12,12 +12,12 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
-use portcullis_axum::portcullis::permission::{IsAdminUser, IsAuthenticated};
+use portcullis_axum::portcullis::permission::{AllowAny, IsAdminUser, IsAuthenticated};
 use portcullis_axum::{
-    Auth, Authorized, LoadObject, MaybeAuth, Rejection, RouteTable, Router, Session, any, get, post,
+    Auth, Authorized, LoadObject, MaybeAuth, Rejection, RouteTable, Router, Session, any, get, on, post,
 };
 use portcullis_testing::suite::Broken;
-use portcullis_testing::suite::adapter::{self, Adapter, IsLocal, IsOwner, SeesFullPath, World};
+use portcullis_testing::suite::adapter::{self, Adapter, IsLocal, IsOwner, Member, SeesFullPath, World};
 use tower::ServiceExt;
 
 #[tokio::test]
@@ -46,42 +46,79 @@ impl Adapter for Axum {
 }
 
 async fn mount(world: &World) -> Axum {
-    let inner = Router::new(world.guard())
-        .route("/deep", get(|| async { "deep" }))
-        .route("/path", get(|| async { "path" }).require(SeesFullPath));
-    let strict = Router::new(world.guard())
-        .require(IsAdminUser)
-        .route("/", get(|| async { "strict" }))
-        .route("/loose", get(|| async { "loose" }).public())
-        .nest("/inner", inner);
+    let rare = on(Method::PATCH, || async { "rare" }).on(Method::TRACE, || async { "rare" });
     let router = Router::new(world.guard())
         .route("/whoami", get(whoami))
+        .route("/scheme", get(async |auth: Auth| adapter::scheme(&auth)))
         .route("/maybe", get(maybe).post(maybe).public())
-        .route("/open", get(whoami).public())
+        .route("/open", get(whoami).require(AllowAny))
         .route("/echo", post(echo).put(echo))
-        .route("/any", any(|method: Method| async move { method.to_string() }))
+        .route("/any", any(method))
+        .route("/both", any(method).get(method))
+        .route("/rare", rare.authenticate_with(world.tokens().authenticator()))
         .route("/staff", get(|| async { "staff" }).require(IsAdminUser))
         .route("/local", get(|| async { "local" }).require(IsLocal))
         .route("/mixed", get(|| async { "read" }).public())
-        .route("/mixed", post(|| async { "written" }))
+        .route("/mixed", post(|| async { "written" }).require(IsAdminUser))
         .route("/throttled", get(|| async { "counted" }).throttle(world.throttle()))
+        .route("/free", get(|| async { "free" }).public().without_throttles())
+        .route("/failing/{kind}", get(failing))
+        .route("/teapot", get(teapot))
+        .merge(objects(world))
+        .merge(keepers(world))
+        .merge(scopes(world))
+        .merge(world.sessions().endpoints("/session"))
+        .merge(world.tokens().endpoints("/tokens"))
+        .merge(world.tokens().obtain_endpoint("/obtain"))
+        .merge_public(unguarded());
+    let router = match world.has_fallback() {
+        true => router.require(IsAdminUser).fallback(|| async { "fallback" }),
+        false => router,
+    };
+    Axum { table: router.table().unwrap(), router: router.into_router(()).unwrap() }
+}
+
+fn objects(world: &World) -> Router {
+    Router::new(world.guard())
         .route("/notes/{id}", get(read).put(rename).require(IsAuthenticated & IsOwner::<Note>::new()))
         .route("/unchecked", get(unchecked).post(unchecked).require(IsOwner::<Note>::new()))
         .route("/checked", get(checked).require(IsOwner::<Note>::new()))
         .route("/swallowed", get(swallowed).require(IsOwner::<Note>::new()))
-        .route("/listed", get(listed).require(IsOwner::<Note>::new()).without_object())
-        .route("/failing/{kind}", get(failing))
-        .route("/teapot", get(teapot))
+        .route("/listed", get(listed).post(listed).require(IsOwner::<Note>::new()).without_object())
+        .route("/owed/{kind}", get(owed).require(IsOwner::<Note>::new()))
+}
+
+/// The routes whose handlers take a session, or what the guard has not.
+fn keepers(world: &World) -> Router {
+    Router::new(world.guard())
         .route("/count", get(count))
         .route("/count-and-fail", get(count_and_fail))
         .route("/count-and-refuse", get(count_and_refuse))
+        .route("/count-and-panic", get(count_and_panic))
+        .route("/count-and-wait", get(count_and_wait))
         .route("/cycle", post(cycle))
         .route("/log-out-and-fail", post(log_out_and_fail))
-        .nest("/strict", strict)
-        .merge(world.sessions().endpoints("/session"))
-        .merge(world.tokens().endpoints("/tokens"))
-        .merge_public(unguarded());
-    Axum { table: router.table().unwrap(), router: router.into_router(()).unwrap() }
+        .route("/visit", get(async |_: Session| "a session").public())
+        .route("/member/auth", get(async |_: Auth<Member>| "a member"))
+        .route("/member/maybe", get(async |_: MaybeAuth<Member>| "a member").public())
+        .route("/member/session", get(async |_: Session<Member>| "a member"))
+}
+
+fn scopes(world: &World) -> Router {
+    let inner = Router::new(world.guard())
+        .route("/deep", get(|| async { "deep" }))
+        .route("/path", get(|| async { "path" }).require(SeesFullPath));
+    let few = Router::new(world.guard())
+        .throttle(world.scope_throttle())
+        .throttle(world.scope_throttle())
+        .route("/silent", get(|| async { "silent" }).public());
+    let strict = Router::new(world.guard())
+        .require(IsAdminUser)
+        .route("/", get(|| async { "strict" }))
+        .route("/loose", get(|| async { "loose" }).public())
+        .route("/listed", get(|| async { "listed" }).without_object())
+        .nest("/inner", inner);
+    Router::new(world.guard()).nest("/strict", strict).nest("/few", few)
 }
 
 fn unguarded() -> axum::Router {
@@ -101,6 +138,10 @@ async fn maybe(auth: MaybeAuth) -> String {
     auth.user().map_or_else(|| "nobody".to_owned(), |user| user.username.clone())
 }
 
+async fn method(method: Method) -> String {
+    method.to_string()
+}
+
 async fn echo(body: Body) -> Body {
     body
 }
@@ -117,6 +158,9 @@ impl AsRef<adapter::Note> for Note {
 impl<S: Send + Sync> LoadObject<S> for Note {
     async fn load(parts: &mut Parts, state: &S) -> Result<Option<Self>, Rejection> {
         let Path(id) = Path::<String>::from_request_parts(parts, state).await.map_err(Rejection::answer)?;
+        if id == "101" {
+            return Err(Rejection::answer((StatusCode::GONE, "gone")));
+        }
         Ok(adapter::Note::find(&id)?.map(Self))
     }
 }
@@ -148,6 +192,10 @@ async fn listed(auth: Auth) -> Result<String, Rejection> {
     Ok(format!("{} {}", auth.allows(&one).await?, auth.allows(&two).await?))
 }
 
+async fn owed(auth: MaybeAuth, Path(kind): Path<String>) -> impl IntoResponse {
+    (adapter::owe(auth.access(), &kind, Note).await, [("location", "/notes/1")])
+}
+
 async fn failing(Path(kind): Path<String>) -> Rejection {
     adapter::failure(&kind).into()
 }
@@ -168,6 +216,16 @@ async fn count_and_fail(session: Session) -> Result<impl IntoResponse, Rejection
 async fn count_and_refuse(session: Session) -> Result<impl IntoResponse, Rejection> {
     adapter::count(&session).await?;
     Ok((StatusCode::NOT_FOUND, "refused"))
+}
+
+async fn count_and_panic(session: Session) -> &'static str {
+    adapter::count(&session).await.unwrap();
+    panic!("a bug of the handler")
+}
+
+async fn count_and_wait(session: Session) -> &'static str {
+    adapter::count(&session).await.unwrap();
+    std::future::pending().await
 }
 
 async fn cycle(session: Session) -> Result<&'static str, Rejection> {

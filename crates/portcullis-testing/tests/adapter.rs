@@ -1,20 +1,19 @@
 //! An adapter without a framework passes the suite, and no broken one does.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "what goes wrong here ends the test")]
+#![expect(clippy::unwrap_used, reason = "what goes wrong here ends the test")]
 
 use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::FutureExt as _;
 use http::header::{ALLOW, SET_COOKIE, VARY};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use portcullis::endpoint::Endpoint;
-use portcullis::permission::{IsAdminUser, IsAuthenticated};
+use portcullis::permission::{AllowAny, IsAdminUser, IsAuthenticated};
 use portcullis::routing::{Built, Found, Methods, Resource, RouteTable, Routes, Unknown};
-use portcullis::{
-    Access, Account, Admission, AnyAccess, Auth, Identity, MaybeAuth, Pending, Rejection, Route, Session,
-};
+use portcullis::{Account, Admission, AnyAccess, Identity, Pending, Policy, Rejection, Route};
 use portcullis_testing::suite::Broken;
 use portcullis_testing::suite::adapter::{self, Adapter, IsLocal, IsOwner, Note, SeesFullPath, World};
 
@@ -48,12 +47,21 @@ async fn every_broken_adapter_is_caught() {
         (Fault::ForgetsThePeer, "the_peer_is_the_word_of_the_server"),
         (Fault::TakesTheForwardedPeer, "the_peer_is_the_word_of_the_server"),
         (Fault::StripsThePrefix, "every_method_of_every_route_is_decided_before_it_is_answered"),
-        (Fault::ServesSlashesUnguarded, "another_spelling_of_a_path_is_404_or_the_same_route"),
+        (Fault::ServesSlashesUnguarded, "another_spelling_of_a_path_is_another_path"),
         (Fault::ServesTheAbsoluteFormToAll, "the_absolute_form_is_the_same_route"),
         (Fault::GuardsUnknownPaths, "an_unknown_path_is_404_and_needs_no_identity"),
         (Fault::ForgetsARoute, "the_table_at_start_up_is_the_documented_one"),
         (Fault::OpensARoute, "the_table_at_start_up_is_the_documented_one"),
         (Fault::OpensARoute, "every_method_of_every_route_is_decided_before_it_is_answered"),
+        (Fault::AnotherUserIsNobody, "for_another_user_type_nobody_is_served"),
+        (Fault::NoSessionsIsNoSession, "without_sessions_there_is_none_to_take"),
+        (Fault::AnswersForAPanic, "a_handler_that_panics_or_is_dropped_saves_nothing"),
+        (Fault::ServesTheFallbackToAll, "a_fallback_asks_what_the_router_asks"),
+        (Fault::AsksTheGuardAlone, "a_fallback_asks_what_the_router_asks"),
+        (Fault::ServesSlashesUnguarded, "a_fallback_asks_what_the_router_asks"),
+        (Fault::AnswersMethodsFirst, "a_throttle_of_the_guard_counts_whatever_is_permitted"),
+        (Fault::AnswersMethodsFirst, "who_cannot_be_asked_about_is_not_nobody"),
+        (Fault::ForgetsFinish, "in_drf_s_way_only_a_post_leaves_without_its_check"),
     ] {
         let result = adapter::run(async |world| Plain::mount(world, fault)).await;
         let broken: Vec<_> = result.err().iter().flat_map(Broken::clauses).collect();
@@ -101,6 +109,11 @@ enum Fault {
     GuardsUnknownPaths,
     ForgetsARoute,
     OpensARoute,
+    AnotherUserIsNobody,
+    NoSessionsIsNoSession,
+    AnswersForAPanic,
+    ServesTheFallbackToAll,
+    AsksTheGuardAlone,
 }
 
 type Answer = Result<Response<Bytes>, Rejection>;
@@ -117,6 +130,13 @@ impl From<Endpoint> for Handler {
     }
 }
 
+/// What answers once the route has let the request in.
+#[derive(Clone, Copy)]
+enum Next<'a> {
+    Handler(&'a Handler),
+    NotAllowed(&'a Resource<Handler>),
+}
+
 struct Plain {
     table: RouteTable,
     built: Built<Handler>,
@@ -130,7 +150,79 @@ impl Plain {
             methods.iter().fold(Methods::none(), |all, method| all.and(method.clone(), Handler::Named(name)))
         };
         let get = |name| of(&[Method::GET], name);
+        let both = get("method").with(None, Policy::default(), Handler::Named("method"));
+        let staff = get("staff").require(IsAdminUser);
+        let routes = Routes::new(world.guard())
+            .route("/whoami", get("whoami"))
+            .route("/scheme", get("scheme"))
+            .route("/maybe", of(&[Method::GET, Method::POST], "maybe").public())
+            .route("/open", get("whoami").require(AllowAny))
+            .route("/echo", of(&[Method::POST, Method::PUT], "echo"))
+            .route("/any", Methods::any(Handler::Named("method")))
+            .route("/both", both)
+            .route(
+                "/rare",
+                of(&[Method::PATCH, Method::TRACE], "rare").authenticate_with(world.tokens().authenticator()),
+            )
+            .route("/local", get("local").require(IsLocal))
+            .route("/mixed", get("read").public())
+            .route("/mixed", of(&[Method::POST], "written").require(IsAdminUser))
+            .route("/throttled", get("counted").throttle(world.throttle()))
+            .route("/free", get("free").public().without_throttles())
+            .route("/failing/{kind}", get("failing"))
+            .route("/teapot", get("teapot"))
+            .route("/visit", get("session").public())
+            .route("/member/auth", get("member-auth"))
+            .route("/member/maybe", get("member-maybe").public())
+            .route("/member/session", get("member-session"))
+            .mount(world.sessions().endpoints("/session"))
+            .mount(world.tokens().endpoints("/tokens"))
+            .mount(world.tokens().obtain_endpoint("/obtain"));
+        let routes = Self::objects(routes, get);
+        let routes = Self::keepers(routes, get).merge(Self::scopes(world, get));
+        let routes = match fault {
+            Fault::ForgetsARoute => routes,
+            Fault::OpensARoute => routes.route("/staff", staff.public()),
+            _ => routes.route("/staff", staff),
+        };
+        let routes = match (world.has_fallback(), fault) {
+            (false, _) => routes,
+            (true, Fault::AsksTheGuardAlone) => routes.fallback(Handler::Named("fallback")),
+            (true, _) => routes.require(IsAdminUser).fallback(Handler::Named("fallback")),
+        };
+        let guarded_unknown = world.guard().route(&Policy::default()).unwrap();
+        Self { table: routes.table().unwrap(), built: routes.build().unwrap(), guarded_unknown, fault }
+    }
+
+    fn objects(routes: Routes<Handler>, get: impl Fn(&'static str) -> Methods<Handler>) -> Routes<Handler> {
         let owned = IsOwner::<Note>::new;
+        let notes = get("note").and(Method::PUT, Handler::Named("rename"));
+        let unchecked = get("a note").and(Method::POST, Handler::Named("a note"));
+        routes
+            .route("/notes/{id}", notes.require(IsAuthenticated & owned()))
+            .route("/unchecked", unchecked.require(owned()))
+            .route("/checked", get("checked").require(owned()))
+            .route("/swallowed", get("swallowed").require(owned()))
+            .route(
+                "/listed",
+                get("listed").and(Method::POST, Handler::Named("listed")).require(owned()).without_object(),
+            )
+            .route("/owed/{kind}", get("owed").require(owned()))
+    }
+
+    fn keepers(routes: Routes<Handler>, get: impl Fn(&'static str) -> Methods<Handler>) -> Routes<Handler> {
+        let post = |name| Methods::on(Method::POST, Handler::Named(name));
+        routes
+            .route("/count", get("count"))
+            .route("/count-and-fail", get("count-and-fail"))
+            .route("/count-and-refuse", get("count-and-refuse"))
+            .route("/count-and-panic", get("count-and-panic"))
+            .route("/count-and-wait", get("count-and-wait"))
+            .route("/cycle", post("cycle"))
+            .route("/log-out-and-fail", post("log-out-and-fail"))
+    }
+
+    fn scopes(world: &World, get: impl Fn(&'static str) -> Methods<Handler>) -> Routes<Handler> {
         let inner = Routes::new(world.guard())
             .route("/deep", get("deep"))
             .route("/path", get("path").require(SeesFullPath));
@@ -138,43 +230,13 @@ impl Plain {
             .require(IsAdminUser)
             .route("/", get("strict"))
             .route("/loose", get("loose").public())
+            .route("/listed", get("listed as text").without_object())
             .nest("/inner", inner);
-        let staff = get("staff").require(IsAdminUser);
-        let routes = Routes::new(world.guard())
-            .route("/whoami", get("whoami"))
-            .route("/maybe", of(&[Method::GET, Method::POST], "maybe").public())
-            .route("/open", get("whoami").public())
-            .route("/echo", of(&[Method::POST, Method::PUT], "echo"))
-            .route("/any", Methods::any(Handler::Named("any")))
-            .route("/local", get("local").require(IsLocal))
-            .route("/mixed", get("read").public())
-            .route("/mixed", of(&[Method::POST], "written"))
-            .route("/throttled", get("counted").throttle(world.throttle()))
-            .route(
-                "/notes/{id}",
-                get("note").and(Method::PUT, Handler::Named("rename")).require(IsAuthenticated & owned()),
-            )
-            .route("/unchecked", of(&[Method::GET, Method::POST], "a note").require(owned()))
-            .route("/checked", get("checked").require(owned()))
-            .route("/swallowed", get("swallowed").require(owned()))
-            .route("/listed", get("listed").require(owned()).without_object())
-            .route("/failing/{kind}", get("failing"))
-            .route("/teapot", get("teapot"))
-            .route("/count", get("count"))
-            .route("/count-and-fail", get("count-and-fail"))
-            .route("/count-and-refuse", get("count-and-refuse"))
-            .route("/cycle", of(&[Method::POST], "cycle"))
-            .route("/log-out-and-fail", of(&[Method::POST], "log-out-and-fail"))
-            .nest("/strict", strict)
-            .mount(world.sessions().endpoints("/session"))
-            .mount(world.tokens().endpoints("/tokens"));
-        let routes = match fault {
-            Fault::ForgetsARoute => routes,
-            Fault::OpensARoute => routes.route("/staff", staff.public()),
-            _ => routes.route("/staff", staff),
-        };
-        let guarded_unknown = world.guard().route(&portcullis::Policy::default()).unwrap();
-        Self { table: routes.table().unwrap(), built: routes.build().unwrap(), guarded_unknown, fault }
+        let few = Routes::new(world.guard())
+            .throttle(world.scope_throttle())
+            .throttle(world.scope_throttle())
+            .route("/silent", get("silent").public());
+        Routes::new(world.guard()).nest("/strict", strict).nest("/few", few)
     }
 
     fn has(&self, fault: Fault) -> bool {
@@ -186,7 +248,7 @@ impl Plain {
         let path = parts.uri.path().to_owned();
         if let Some(name) = path.strip_prefix("/unguarded/") {
             let name = if name == "auth" { "whoami" } else { name };
-            return self.handle(name, parts, body).await.unwrap_or_else(Rejection::into_response);
+            return self.run(name, parts, body).await.unwrap_or_else(Rejection::into_response);
         }
         if self.has(Fault::ServesSlashesUnguarded) && path == "/whoami/" {
             return Response::new("john".into());
@@ -195,7 +257,15 @@ impl Plain {
             return Response::new("john".into());
         }
         let Some(resource) = self.built.resources.iter().find(|one| matches(one.path(), &path)) else {
-            let Unknown::NotFound(route) = &self.built.unknown else { panic!("there is no fallback") };
+            let route = match &self.built.unknown {
+                Unknown::Fallback(..) if self.has(Fault::ServesTheFallbackToAll) => {
+                    return Response::new("fallback".into());
+                }
+                Unknown::Fallback(route, handler) => {
+                    return self.guard(route, Next::Handler(handler), None, (parts, body), peer).await;
+                }
+                Unknown::NotFound(route) => route,
+            };
             if self.has(Fault::GuardsUnknownPaths)
                 && let Err(refusal) = self.guarded_unknown.admit(&mut parts, peer).await
             {
@@ -209,29 +279,27 @@ impl Plain {
         } else {
             resource.find(&parts.method)
         };
-        let (route, handler) = match found {
-            Found::Handler(route, handler) => (route, Some(handler)),
+        let (route, next) = match found {
+            Found::Handler(route, handler) => (route, Next::Handler(handler)),
             Found::NotAllowed(_) if self.has(Fault::AnswersMethodsFirst) => {
                 return resource.not_allowed(&parts.method);
             }
-            Found::NotAllowed(route) => (route, None),
+            Found::NotAllowed(route) => (route, Next::NotAllowed(resource)),
         };
-        self.guard(route, resource, handler, (parts, body), peer).await
+        self.guard(route, next, resource.allow(), (parts, body), peer).await
     }
 
     async fn guard(
         &self,
         route: &Route,
-        resource: &Resource<Handler>,
-        handler: Option<&Handler>,
+        next: Next<'_>,
+        allow: Option<&HeaderValue>,
         (mut parts, mut body): (Parts, Bytes),
         peer: Option<IpAddr>,
     ) -> Response<Bytes> {
         let old = parts.extensions.clone();
         let peer = self.peer(&parts, peer);
-        if self.has(Fault::StripsThePrefix) && parts.uri.path().starts_with("/strict") {
-            parts.uri = parts.uri.path().replacen("/strict", "", 1).parse().unwrap_or_default();
-        }
+        self.strip(&mut parts);
         let admitted = match route.admit(&mut parts, peer).await {
             Ok(Admission::Ready(admitted)) => Ok(admitted),
             Ok(Admission::NeedsBody(_))
@@ -250,7 +318,7 @@ impl Plain {
             Ok(admitted) => admitted,
             Err(mut refusal) => {
                 if self.has(Fault::TellsStrangersTheMethods) {
-                    refusal.headers_mut().extend(resource.allow().cloned().map(|allow| (ALLOW, allow)));
+                    refusal.headers_mut().extend(allow.cloned().map(|allow| (ALLOW, allow)));
                 }
                 return refusal;
             }
@@ -259,20 +327,26 @@ impl Plain {
             parts.extensions = old;
         }
         let method = parts.method.clone();
-        let run = async |parts, body| match handler {
-            None => resource.not_allowed(&method),
-            Some(Handler::Named(name)) => {
-                self.handle(name, parts, body).await.unwrap_or_else(Rejection::into_response)
+        let run = async |parts, body| match next {
+            Next::NotAllowed(resource) => resource.not_allowed(&method),
+            Next::Handler(Handler::Named(name)) => {
+                self.run(name, parts, body).await.unwrap_or_else(Rejection::into_response)
             }
-            Some(Handler::Endpoint(_))
+            Next::Handler(Handler::Endpoint(_))
                 if body.len() > Endpoint::<Account>::LIMIT && !self.has(Fault::ReadsWithoutEnd) =>
             {
                 Pending::<Account>::too_large()
             }
-            Some(Handler::Endpoint(endpoint)) => endpoint.call(Request::from_parts(parts, body)).await,
+            Next::Handler(Handler::Endpoint(endpoint)) => {
+                endpoint.call(Request::from_parts(parts, body)).await
+            }
         };
         if self.has(Fault::ForgetsFinish) {
             return run(parts, body).await;
+        }
+        if self.has(Fault::AnswersForAPanic) {
+            let answered = AssertUnwindSafe(run(parts, body)).catch_unwind().await;
+            return admitted.finish(answered.unwrap_or_default()).await;
         }
         if self.has(Fault::FinishesTooEarly) {
             let first = admitted.finish(Response::<Bytes>::default()).await;
@@ -292,16 +366,18 @@ impl Plain {
         }
     }
 
+    fn strip(&self, parts: &mut Parts) {
+        if self.has(Fault::StripsThePrefix) && parts.uri.path().starts_with("/strict") {
+            parts.uri = parts.uri.path().replacen("/strict", "", 1).parse().unwrap_or_default();
+        }
+    }
+
     fn replay(&self, body: Bytes) -> Bytes {
         match self.fault {
             Fault::SwallowsTheForm => Bytes::new(),
             Fault::WritesTheFormAnew => String::from_utf8_lossy(&body).replace("&&", "&").into(),
             _ => body,
         }
-    }
-
-    fn handle<'a>(&'a self, name: &'a str, parts: Parts, body: Bytes) -> BoxFuture<'a, Answer> {
-        self.run(name, parts, body).boxed()
     }
 
     async fn run(&self, name: &str, parts: Parts, body: Bytes) -> Answer {
@@ -311,88 +387,38 @@ impl Plain {
             "whoami" if self.has(Fault::TrustsExtensions) && extensions.get::<Identity>().is_some() => {
                 extensions.get::<Identity>().unwrap().user().username.clone()
             }
-            "whoami" => Auth::<Account>::of(extensions)?.user().username.clone(),
             "maybe" if self.has(Fault::NoGuardIsNobody) && extensions.is_empty() => "nobody".to_owned(),
-            "maybe" => {
-                let auth = MaybeAuth::<Account>::of(extensions)?;
-                auth.user().map_or_else(|| "nobody".to_owned(), |user| user.username.clone())
-            }
-            "echo" => return Ok(Response::new(body)),
-            "any" => parts.method.to_string(),
+            "member-maybe" if self.has(Fault::AnotherUserIsNobody) => "nobody".to_owned(),
+            "session" if self.has(Fault::NoSessionsIsNoSession) => String::new(),
             "note" => authorize(&parts, last).await?.0.to_string(),
-            "rename" => {
-                let name = || {
-                    serde_json::from_slice::<String>(&body).map_err(|_| {
-                        Rejection::answer(
-                            fails(StatusCode::BAD_REQUEST, "no name")
-                                .unwrap_or_else(Rejection::into_response),
-                        )
-                    })
-                };
-                if self.has(Fault::ReadsTheBodyFirst) {
-                    name()?;
-                }
-                format!("{} {}", authorize(&parts, last).await?.0, name()?)
+            "rename" if self.has(Fault::ReadsTheBodyFirst) => {
+                let name = named(&body)?;
+                format!("{} {name}", authorize(&parts, last).await?.0)
             }
-            "checked" => {
-                Auth::<Account>::of::<Bytes>(extensions)?.check_object(&Note(1)).await?;
-                "a note".to_owned()
-            }
-            "swallowed" => {
-                let _ = Auth::<Account>::of::<Bytes>(extensions)?.check_object(&Note(2)).await;
-                "a note".to_owned()
-            }
-            "listed" => {
-                let auth = Auth::<Account>::of::<Bytes>(extensions)?;
-                format!("{} {}", auth.allows(&Note(1)).await?, auth.allows(&Note(2)).await?)
-            }
-            "failing" => return Err(adapter::failure(last).into()),
-            "teapot" => return fails(StatusCode::IM_A_TEAPOT, "teapot"),
-            "session" | "count" | "count-and-fail" | "count-and-refuse" | "cycle" | "log-out-and-fail" => {
-                return keep(name, &parts).await;
-            }
-            text => text.to_owned(),
+            "rename" => format!("{} {}", authorize(&parts, last).await?.0, named(&body)?),
+            name => return adapter::handle(name, &parts, body, |note| note).await,
         };
         Ok(Response::new(text.into()))
     }
 }
 
-/// The handlers that take the session.
-async fn keep(name: &str, parts: &Parts) -> Answer {
-    let access: Access = Access::of(&parts.extensions)?;
-    let session: Session = access.session(&parts.headers).await?;
-    let text = match name {
-        "count" => adapter::count(&session).await?.to_string(),
-        "count-and-fail" => {
-            adapter::count(&session).await?;
-            return fails(StatusCode::BAD_GATEWAY, "failed");
-        }
-        "count-and-refuse" => {
-            adapter::count(&session).await?;
-            return fails(StatusCode::NOT_FOUND, "refused");
-        }
-        "cycle" => {
-            session.cycle_id().await?;
-            "cycled".to_owned()
-        }
-        "log-out-and-fail" => {
-            session.log_out().await?;
-            return fails(StatusCode::INTERNAL_SERVER_ERROR, "failed");
-        }
-        _ => String::new(),
-    };
-    Ok(Response::new(text.into()))
+fn named(body: &Bytes) -> Result<String, Rejection> {
+    serde_json::from_slice(body).map_err(|_| Rejection::answer(answer(StatusCode::BAD_REQUEST, "no name")))
 }
 
-fn fails(status: StatusCode, body: &'static str) -> Answer {
+fn answer(status: StatusCode, body: &'static str) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from_static(body.as_bytes()));
     *response.status_mut() = status;
-    Ok(response)
+    response
 }
 
 async fn authorize(parts: &Parts, id: &str) -> Result<Note, Rejection> {
     let access = AnyAccess::of(&parts.extensions)?;
-    Ok(access.authorize(Note::find(id)?).await?)
+    if id == "101" {
+        return Err(Rejection::answer(answer(StatusCode::GONE, "gone")));
+    }
+    let id = form_urlencoded::parse(id.as_bytes()).next().map(|(id, _)| id.into_owned()).unwrap_or_default();
+    Ok(access.authorize(Note::find(&id)?).await?)
 }
 
 /// Compares segment by segment; a capture takes one that is not empty.

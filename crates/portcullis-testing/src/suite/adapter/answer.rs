@@ -105,6 +105,11 @@ pub(super) fn misconfigured() -> String {
     answer(500, &[JSON], r#"{"detail":"A server error occurred."}"#)
 }
 
+/// Expects the 500 of a handler that asks the guard for what it has not.
+pub(super) fn put_together_wrongly() -> String {
+    refused(500, &[], "A server error occurred.")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -80,6 +80,7 @@ async fn a_form_without_a_good_token_is_refused<A: Adapter>(stage: &Stage<A>) ->
                 missing(),
             ),
             ("a token in text", post("text/plain", format!("csrfmiddlewaretoken={token}")), missing()),
+            ("a token without a type", post("", format!("csrfmiddlewaretoken={token}")), missing()),
             (
                 "a token in the form of a PUT",
                 browser.without_token("PUT", "/echo").body(FORM, format!("csrfmiddlewaretoken={token}")),

@@ -7,7 +7,8 @@ use portcullis::{Account, Identity, Policy, Scheme};
 
 use super::Adapter;
 use super::answer::{
-    DENIED, STRANGER, denied, hidden, misconfigured, outage, refused, says, shown, unauthorized,
+    DENIED, STRANGER, denied, hidden, misconfigured, outage, put_together_wrongly, refused, says, shown,
+    unauthorized,
 };
 use super::session::refused_and_deleted;
 use super::stage::{Clause, Stage, Who, compare, verdict};
@@ -16,13 +17,17 @@ use super::world::PASSWORD;
 use crate::request::request;
 use crate::suite::stage::{Check, Failure};
 
-pub(super) fn clauses<A: Adapter>() -> [Clause<A>; 9] {
+const EMPTY: &str = "Invalid token header. No credentials provided.";
+
+pub(super) fn clauses<A: Adapter>() -> [Clause<A>; 11] {
     super::clauses![
         the_credentials_of_a_request_decide_who_asks,
+        what_the_guard_knows_is_lent_to_the_handler,
         no_other_header_opens_a_route,
         what_other_code_inserts_is_not_believed,
         the_guard_s_word_for_another_request_is_not_believed,
         without_the_guard_nobody_is_served,
+        for_another_user_type_nobody_is_served,
         the_peer_is_the_word_of_the_server,
         what_is_permitted_is_counted_and_then_answered,
         an_outage_is_503_wherever_it_must_be_asked,
@@ -34,6 +39,7 @@ async fn the_credentials_of_a_request_decide_who_asks<A: Adapter>(stage: &Stage<
     let maybe = || request("GET", "/maybe");
     let john = stage.world.john.expose_secret();
     let wrong = "Invalid username/password.";
+    let cut = john.get(..20).unwrap_or_default();
     let rows = [
         ("nothing", request("GET", "/whoami"), unauthorized(STRANGER)),
         ("a token", request("GET", "/whoami").token(john), says("john")),
@@ -44,9 +50,21 @@ async fn the_credentials_of_a_request_decide_who_asks<A: Adapter>(stage: &Stage<
         ("nothing where it is open", maybe(), says("nobody")),
         ("a token where it is open", maybe().token(john), says("john")),
         ("a bad token where it is open", maybe().token("made-up"), unauthorized("Invalid token.")),
+        ("an empty token where it is open", maybe().token(""), unauthorized(EMPTY)),
+        (
+            "a word without a token where it is open",
+            maybe().header("authorization", "Token"),
+            unauthorized(EMPTY),
+        ),
+        ("half a token where it is open", maybe().token(cut), unauthorized("Invalid token.")),
         ("a wrong password where it is open", maybe().basic("john", "wrong"), unauthorized(wrong)),
         ("somebody who is nobody", request("GET", "/open"), unauthorized(STRANGER)),
         ("somebody", request("GET", "/open").token(john), says("john")),
+        (
+            "a bad token where all are allowed",
+            request("GET", "/open").token("made-up"),
+            unauthorized("Invalid token."),
+        ),
         (
             "a cookie of nobody's",
             request("GET", "/whoami").cookie("__Host-session", "made-up"),
@@ -54,6 +72,16 @@ async fn the_credentials_of_a_request_decide_who_asks<A: Adapter>(stage: &Stage<
         ),
     ];
     stage.walk(rows.map(|(name, request, expected)| (name.to_owned(), request, expected))).await
+}
+
+async fn what_the_guard_knows_is_lent_to_the_handler<A: Adapter>(stage: &Stage<A>) -> Check {
+    let mary = request("GET", "/scheme").basic("mary", PASSWORD);
+    stage
+        .walk([
+            ("a token".to_owned(), stage.as_who(Who::John, "GET", "/scheme"), says("token true")),
+            ("a password".to_owned(), mary, says("basic true")),
+        ])
+        .await
 }
 
 async fn no_other_header_opens_a_route<A: Adapter>(stage: &Stage<A>) -> Check {
@@ -66,6 +94,8 @@ async fn no_other_header_opens_a_route<A: Adapter>(stage: &Stage<A>) -> Check {
         ("x-forwarded-for", "127.0.0.1"),
         ("forwarded", "for=127.0.0.1"),
         ("x-middleware-subrequest", "middleware"),
+        ("user-agent", "kube-probe/1.30"),
+        ("content-type", "application/grpc"),
         ("remote-user", "john"),
         ("x-remote-user", "john"),
         ("connection", "authorization"),
@@ -81,15 +111,17 @@ async fn no_other_header_opens_a_route<A: Adapter>(stage: &Stage<A>) -> Check {
 
 async fn what_other_code_inserts_is_not_believed<A: Adapter>(stage: &Stage<A>) -> Check {
     let mut wrong = Vec::new();
-    for (path, expected) in [
-        ("/whoami", unauthorized(STRANGER)),
-        ("/staff", unauthorized(STRANGER)),
-        ("/open", unauthorized(STRANGER)),
-        ("/maybe", says("nobody")),
-        ("/unguarded/auth", misconfigured()),
-        ("/unguarded/maybe", misconfigured()),
+    for (who, path, expected) in [
+        (Who::Nobody, "/whoami", unauthorized(STRANGER)),
+        (Who::Nobody, "/staff", unauthorized(STRANGER)),
+        (Who::Nobody, "/open", unauthorized(STRANGER)),
+        (Who::Nobody, "/maybe", says("nobody")),
+        (Who::John, "/whoami", says("john")),
+        (Who::John, "/maybe", says("john")),
+        (Who::Nobody, "/unguarded/auth", misconfigured()),
+        (Who::Nobody, "/unguarded/maybe", misconfigured()),
     ] {
-        let mut request = request("GET", path).build();
+        let mut request = stage.as_who(who, "GET", path).build();
         let (mary, extensions) = (Arc::new(Account::new(2, "mary")), request.extensions_mut());
         let identity = Identity::new(Arc::clone(&mary), Scheme::TOKEN);
         extensions.insert(Some(identity.clone()));
@@ -126,6 +158,17 @@ async fn without_the_guard_nobody_is_served<A: Adapter>(stage: &Stage<A>) -> Che
             .map(|who| (format!("GET {path} of {who:?}"), stage.as_who(who, "GET", path), misconfigured()))
     });
     stage.walk(rows).await
+}
+
+async fn for_another_user_type_nobody_is_served<A: Adapter>(stage: &Stage<A>) -> Check {
+    let of = |path| stage.as_who(Who::John, "GET", path);
+    let rows = [
+        ("an identity", of("/member/auth")),
+        ("perhaps an identity", of("/member/maybe")),
+        ("perhaps an identity, of nobody", request("GET", "/member/maybe")),
+        ("a session", of("/member/session")),
+    ];
+    stage.walk(rows.map(|(name, request)| (name.to_owned(), request, put_together_wrongly()))).await
 }
 
 async fn the_peer_is_the_word_of_the_server<A: Adapter>(stage: &Stage<A>) -> Check {
@@ -178,6 +221,7 @@ async fn an_outage_is_503_wherever_it_must_be_asked<A: Adapter>(stage: &Stage<A>
         ("a token", of("GET", "/whoami"), outage()),
         ("a token where it is open", of("GET", "/maybe"), outage()),
         ("a method that is not there", of("DELETE", "/whoami"), outage()),
+        ("a method that is not there where it is open", of("PUT", "/maybe"), outage()),
         ("a password", request("GET", "/whoami").basic("john", PASSWORD), outage()),
         ("a session", request("GET", "/whoami").cookie("__Host-session", &"a".repeat(32)), outage()),
         ("nothing to ask", request("GET", "/maybe"), says("nobody")),

@@ -1,10 +1,14 @@
 //! Cookies go out as they are written, and what a handler keeps is saved with its answer, or not at all.
 
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
+
 use super::Adapter;
 use super::answer::{CHALLENGES, JSON, NO_STORE, STRANGER, VARY, answer, outage, refused, says, shown};
 use super::stage::{Clause, Row, Stage, compare, cookie_of, from_browser, from_site, login, verdict};
 use super::store::Outage;
-use crate::suite::stage::Check;
+use crate::suite::stage::{Check, POLLS, abandon, ensure};
 
 /// A cookie of two weeks from the first of January 2025.
 const COOKIE: &str = "set-cookie: __Host-session=*; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=1209600; \
@@ -14,12 +18,14 @@ const DELETED: &str = "set-cookie: __Host-session=\"\"; SameSite=Lax; Secure; Pa
 /// The endpoints of the session ask it alone.
 const COOKIE_ALONE: &str = "vary: cookie";
 
-pub(super) fn clauses<A: Adapter>() -> [Clause<A>; 8] {
+pub(super) fn clauses<A: Adapter>() -> [Clause<A>; 10] {
     super::clauses![
         a_login_sets_the_cookie_and_a_logout_takes_it_back,
         a_refused_login_sets_nothing,
+        a_token_is_obtained_for_a_password,
         an_unsafe_request_of_a_session_proves_its_origin,
         what_a_handler_keeps_is_saved_unless_it_fails,
+        a_handler_that_panics_or_is_dropped_saves_nothing,
         a_session_begins_with_the_answer_that_needs_it,
         a_cycle_replaces_the_cookie_and_the_old_one_is_dead,
         a_logout_holds_whatever_the_answer_is,
@@ -46,6 +52,11 @@ async fn a_login_sets_the_cookie_and_a_logout_takes_it_back<A: Adapter>(stage: &
     stage
         .walk(named([
             ("the session", whoami(), says("john")),
+            (
+                "a logout without a CSRF token",
+                browser.without_token("POST", "/session/logout"),
+                refused(403, &[], "CSRF Failed: CSRF token missing.").replace(VARY, COOKIE_ALONE),
+            ),
             (
                 "a logout",
                 browser.request("POST", "/session/logout"),
@@ -99,6 +110,23 @@ async fn a_refused_login_sets_nothing<A: Adapter>(stage: &Stage<A>) -> Check {
         .await
 }
 
+async fn a_token_is_obtained_for_a_password<A: Adapter>(stage: &Stage<A>) -> Check {
+    let obtain = |path, password| {
+        from_site("POST", path).json(&serde_json::json!({ "username": "john", "password": password }))
+    };
+    let wrong = r#"{"non_field_errors":["Unable to log in with provided credentials."]}"#;
+    let issued = || answer(200, &[NO_STORE, JSON, VARY], r#"{"token":"*"}"#);
+    let refused = || answer(400, &[NO_STORE, JSON, VARY], wrong);
+    stage
+        .walk(named([
+            ("a password", obtain("/tokens", super::world::PASSWORD), issued()),
+            ("a wrong password", obtain("/tokens", "wrong"), refused()),
+            ("a password elsewhere", obtain("/obtain", super::world::PASSWORD), issued()),
+            ("a wrong password elsewhere", obtain("/obtain", "wrong"), refused()),
+        ]))
+        .await
+}
+
 async fn an_unsafe_request_of_a_session_proves_its_origin<A: Adapter>(stage: &Stage<A>) -> Check {
     let browser = stage.log_in().await?;
     let post = || browser.without_token("POST", "/maybe");
@@ -145,6 +173,16 @@ async fn what_a_handler_keeps_is_saved_unless_it_fails<A: Adapter>(stage: &Stage
             ("after the refusal", of("/count"), saved(200, "4")),
         ]))
         .await
+}
+
+async fn a_handler_that_panics_or_is_dropped_saves_nothing<A: Adapter>(stage: &Stage<A>) -> Check {
+    let browser = stage.log_in().await?;
+    let of = |path| browser.without_token("GET", path);
+    let panicking = AssertUnwindSafe(stage.send(of("/count-and-panic").build())).catch_unwind().await;
+    ensure(panicking.is_err(), "a handler's panic passes through")?;
+    let answered = abandon(stage.send(of("/count-and-wait").build()), POLLS).await;
+    ensure(!answered, "a handler that waits has not answered yet")?;
+    stage.walk(named([("neither has counted", of("/count"), saved(200, "1"))])).await
 }
 
 async fn a_session_begins_with_the_answer_that_needs_it<A: Adapter>(stage: &Stage<A>) -> Check {

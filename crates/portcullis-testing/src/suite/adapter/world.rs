@@ -6,11 +6,13 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use portcullis::authentication::Authenticator;
 use portcullis::store::NewUser;
 use portcullis::{
-    Account, AuthRequest, Decision, Denial, Environment, Error, Guard, NewToken, ObjectPermission,
-    PasswordHashers, Permission, Rate, Rejected, Secret, Session, SessionConfig, SessionError, Sessions,
-    Throttle, Throttled, Tokens, Unavailable, Users, Verdict,
+    AuthRequest, Decision, Environment, Error, Guard, GuardBuilder, Identity, NewToken, ObjectPermission,
+    PasswordHashers, Permission, Rate, RequestHead, Scheme, Secret, SessionConfig, Sessions, Throttle,
+    Tokens, Unavailable, Users, Verdict,
 };
 
 use super::store::{Cheap, Shaky};
@@ -18,6 +20,22 @@ use crate::suite::stage::Failure;
 use crate::{FixedClock, SeededRandom};
 
 pub(super) const PASSWORD: &str = "correct horse battery";
+
+/// What is particular to the guard of a clause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Setting {
+    Usual,
+    /// It throttles every route.
+    Throttled,
+    /// All routes are for staff unless told, and there is a fallback.
+    Fallback,
+    /// It follows DRF.
+    Drf,
+    /// An authenticator is away, whatever a request brings.
+    Away,
+    /// It knows tokens and passwords alone.
+    NoSessions,
+}
 
 /// The guard and the mechanisms of one run: a store of its own, time that stands still, randomness from a seed.
 ///
@@ -29,6 +47,8 @@ pub struct World {
     tokens: Tokens,
     sessions: Sessions,
     throttle: Throttle,
+    scope_throttle: Throttle,
+    setting: Setting,
     pub(super) store: Shaky,
     pub(super) clock: FixedClock,
     pub(super) john: Secret,
@@ -42,7 +62,7 @@ impl std::fmt::Debug for World {
 }
 
 impl World {
-    pub(super) async fn new() -> Result<Self, Failure> {
+    pub(super) async fn new(setting: Setting) -> Result<Self, Failure> {
         let (store, clock) = (Shaky::default(), FixedClock::default());
         let environment = Environment::default()
             .with_clock(Arc::new(clock.clone()))
@@ -56,16 +76,17 @@ impl World {
         let mary = users.create_user(mary, Some(PASSWORD)).await.map_err(broken)?;
         let john = tokens.issue(&john.id, NewToken::default()).await.map_err(broken)?;
         let mary = tokens.issue(&mary.id, NewToken::default()).await.map_err(broken)?;
-        let guard = Guard::builder(users.clone())
-            .authenticate(tokens.authenticator())
-            .authenticate(sessions.authenticator())
-            .authenticate(users.basic())
-            .trusted_proxies(["10.0.0.0/8"])
-            .build()
-            .map_err(broken)?;
         let rate = Rate::new(NonZeroU32::MIN.saturating_add(1), Duration::from_secs(60));
         let throttle = Throttle::user(store.clone(), rate);
-        Ok(Self { guard, tokens, sessions, throttle, store, clock, john, mary })
+        let scope_throttle = Throttle::scoped(store.clone(), "few", rate);
+        let guard = Guard::builder(users.clone()).authenticate(tokens.authenticator());
+        let guard = match setting {
+            Setting::NoSessions => guard,
+            _ => guard.authenticate(sessions.authenticator()),
+        };
+        let guard = guard.authenticate(users.basic()).trusted_proxies(["10.0.0.0/8"]);
+        let guard = setting.apply(guard, &throttle).build().map_err(broken)?;
+        Ok(Self { guard, tokens, sessions, throttle, scope_throttle, setting, store, clock, john, mary })
     }
 
     /// Returns the guard of all routes.
@@ -90,6 +111,43 @@ impl World {
     #[must_use]
     pub fn throttle(&self) -> Throttle {
         self.throttle.clone()
+    }
+
+    /// Returns the throttle of the scope `/few`: two requests a minute.
+    #[must_use]
+    pub fn scope_throttle(&self) -> Throttle {
+        self.scope_throttle.clone()
+    }
+
+    /// Tells whether the router has a fallback, and asks for `IsAdminUser` by default.
+    #[must_use]
+    pub fn has_fallback(&self) -> bool {
+        self.setting == Setting::Fallback
+    }
+}
+
+impl Setting {
+    fn apply(self, guard: GuardBuilder, throttle: &Throttle) -> GuardBuilder {
+        match self {
+            Self::Usual | Self::Fallback | Self::NoSessions => guard,
+            Self::Throttled => guard.throttle(throttle.clone()),
+            Self::Drf => guard.drf(),
+            Self::Away => guard.authenticate(Away),
+        }
+    }
+}
+
+/// Answers nobody, whatever was sent.
+struct Away;
+
+#[async_trait]
+impl Authenticator for Away {
+    async fn authenticate(&self, _: &RequestHead<'_>) -> Result<Option<Identity>, Error> {
+        Err(Unavailable::new("the directory on 10.0.0.7 is away").into())
+    }
+
+    fn scheme(&self) -> Scheme {
+        Scheme::new("away")
     }
 }
 
@@ -188,36 +246,4 @@ impl Permission for SeesFullPath {
     fn check<'a>(&'a self, request: &'a AuthRequest<'a>) -> Verdict<'a> {
         Decision::allow_if(request.user().is_some() && request.uri().path() == "/strict/inner/path").into()
     }
-}
-
-/// Makes the error that a handler of `/failing/{kind}` returns: `rejected`, `denied`, `hidden`, `throttled`, else an
-/// outage.
-///
-/// # Examples
-///
-/// See [`adapter`](crate::suite::adapter).
-#[must_use]
-pub fn failure(kind: &str) -> Error {
-    match kind {
-        "rejected" => Rejected::new("Say it again.").into(),
-        "denied" => Denial::new("Not today.").into(),
-        "hidden" => Denial::new("Not today.").hide().into(),
-        "throttled" => Throttled::new(Duration::from_millis(1_500)).into(),
-        _ => Unavailable::new("10.0.0.7 is away").into(),
-    }
-}
-
-/// Counts the visits of a session, this one too.
-///
-/// # Errors
-///
-/// [`SessionError`] as [`Session::insert`].
-///
-/// # Examples
-///
-/// See [`adapter`](crate::suite::adapter).
-pub async fn count(session: &Session<Account>) -> Result<u32, SessionError> {
-    let count = session.get::<u32>("count").await?.unwrap_or(0).saturating_add(1);
-    session.insert("count", &count).await?;
-    Ok(count)
 }
