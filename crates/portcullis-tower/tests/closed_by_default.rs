@@ -1,152 +1,65 @@
-//! Nothing answers 2xx to a stranger that was not opened by a word at the route.
+//! What the routes of this crate can do beyond those of every adapter opens nothing.
 
 #![expect(clippy::unwrap_used, reason = "what goes wrong here ends the test")]
 
 mod common;
 
-use common::{App, Router, World, anonymous, empty, page, request, says, send, serve, text_of, with_token};
+use bytes::Bytes;
+use common::{
+    Page, Router, TwoUsers, anonymous, empty, page, request, says, send, serve, text_of, with_token,
+};
 use http::StatusCode;
-use portcullis_tower::portcullis::permission::{AllowAny, IsAdminUser, permission_fn};
-use portcullis_tower::portcullis::{AuthRequest, Decision};
+use portcullis_tower::portcullis::permission::permission_fn;
+use portcullis_tower::portcullis::{Access, Account, AnyAccess, Auth, AuthRequest, Decision, MaybeAuth};
 use portcullis_tower::{Matched, any, get, post};
-use tower::Layer;
-
-const METHODS: [&str; 11] =
-    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get"];
-
-fn router(world: &World) -> Router {
-    let ok = || says("secret");
-    let inner = Router::new(world.guard()).route("/{id}", get(ok()).put(ok())).route("/", get(ok()));
-    let deep = Router::new(world.guard()).nest("/inner", inner).route("/any", any(ok()));
-    let metrics = Router::new(world.guard()).require(IsAdminUser).route("/metrics", get(ok()));
-    world
-        .router()
-        .route("/books", get(ok()).post(ok()))
-        .route("/files", get(ok()).options(ok()).head(ok()))
-        .route("/files/{*path}", get(ok()).public())
-        .route("/open", get(ok()).public())
-        .route("/mixed", get(ok()).public())
-        .route("/mixed", post(ok()))
-        .nest("/deep", deep)
-        .merge(Router::new(world.guard()).route("/merged", post(ok())))
-        .nest("/admin", metrics)
-}
-
-/// With a fallback of the application, and without one.
-fn apps(world: &World) -> [App; 2] {
-    [serve(router(world).fallback(says("secret"))), serve(router(world))]
-}
-
-/// What a stranger may see.
-fn is_open(method: &str, path: &str) -> bool {
-    let reads = matches!(method, "GET" | "HEAD");
-    match path {
-        "/open" | "/mixed" => reads,
-        path => reads && path.starts_with("/files/"),
-    }
-}
-
-const PATHS: [&str; 36] = [
-    "/",
-    "/books",
-    "/books/",
-    "//books",
-    "/books//",
-    "/./books",
-    "/open/../books",
-    "/open/..%2fbooks",
-    "/%62ooks",
-    "/books%20",
-    "/books;a=b",
-    "/books%00",
-    "/books%0a",
-    "/BOOKS",
-    "/books?next=/open",
-    "/books%3f/open",
-    "/open/",
-    "/open//",
-    "/open%2f",
-    "/%6Fpen",
-    "/open",
-    "/mixed",
-    "/merged",
-    "/deep",
-    "/deep/",
-    "/deep/any",
-    "/deep/inner",
-    "/deep/inner/",
-    "/deep/inner/1",
-    "/deep/inner/1/",
-    "/deep//inner/1",
-    "/deep/inner/{id}",
-    "/files",
-    "/files/logo.png",
-    "/admin/metrics",
-    "/unknown",
-];
+use tower::{Layer, ServiceExt};
 
 #[tokio::test]
-async fn a_stranger_sees_only_what_was_opened() {
-    let world = World::new().await;
-    for (app, path) in apps(&world).iter().flat_map(|app| PATHS.map(|path| (app, path))) {
-        for method in METHODS {
-            for uri in [path.to_owned(), format!("http://localhost{path}")] {
-                let answer = send(app, anonymous(method, &uri)).await;
-                let row = format!("{method} {uri}: {}", answer.status);
-                assert_eq!(answer.status.is_success(), is_open(method, path), "{row}");
-                assert!(is_open(method, path) || !answer.body.contains("secret"), "{row}");
-                if answer.status == StatusCode::UNAUTHORIZED {
-                    assert!(answer.headers.contains_key("www-authenticate"), "{row}");
-                    assert!(!answer.headers.contains_key("allow"), "{row}: a stranger learns the methods");
-                }
-            }
+async fn a_wildcard_opens_what_is_below_it_and_no_more() {
+    let world = TwoUsers::new().await;
+    let files = || {
+        let files = get(says("secret")).options(says("secret")).head(says("secret"));
+        Router::new(world.guard())
+            .route("/files", files)
+            .route("/files/{*path}", get(says("secret")).public())
+    };
+    let rest = serve(Router::new(world.guard()).route("/{*rest}", any(says("secret")).public()));
+    let [with_fallback, without] = [serve(files().fallback(says("secret"))), serve(files())];
+    for (method, uri, status, in_rest) in [
+        ("GET", "/files/logo.png", [200, 200], 200),
+        ("HEAD", "/files/logo.png", [200, 200], 200),
+        ("PUT", "/files/logo.png", [405, 405], 200),
+        ("GET", "/files", [401, 401], 200),
+        ("HEAD", "/files", [401, 401], 200),
+        ("OPTIONS", "/files", [401, 401], 200),
+        ("A'B`C", "/files", [401, 401], 200),
+        ("GET", "/", [401, 404], 404),
+        ("OPTIONS", "*", [401, 404], 404),
+        ("CONNECT", "localhost:80", [401, 404], 404),
+        ("CONNECT", "files:80", [401, 404], 404),
+        ("GET", "localhost:80", [401, 404], 404),
+        ("GET", "*", [401, 404], 404),
+    ] {
+        let statuses = [(&with_fallback, status[0]), (&without, status[1]), (&rest, in_rest)];
+        for (app, status) in statuses {
+            let answer = send(app, anonymous(method, uri)).await;
+            assert_eq!(answer.status, status, "{method} {uri}");
+            assert_eq!(answer.body == "secret", status == 200 && method != "HEAD", "{method} {uri}");
         }
     }
 }
 
 #[tokio::test]
-async fn other_forms_of_a_target_open_nothing() {
-    let world = World::new().await;
-    let [with_fallback, without] = apps(&world);
-    let rest = serve(world.router().route("/{*rest}", any(says("secret")).public()));
-    for (method, uri) in [
-        ("OPTIONS", "*"),
-        ("CONNECT", "localhost:80"),
-        ("CONNECT", "open:80"),
-        ("GET", "localhost:80"),
-        ("GET", "*"),
-    ] {
-        assert_eq!(send(&with_fallback, anonymous(method, uri)).await.status, 401, "{method} {uri}");
-        assert_eq!(send(&without, anonymous(method, uri)).await.status, 404, "{method} {uri}");
-        assert_eq!(send(&rest, anonymous(method, uri)).await.status, 404, "{method} {uri}");
-    }
-}
-
-#[tokio::test]
-async fn an_unknown_request_does_not_reach_the_service() {
-    let world = World::new().await;
-    let app = serve(world.router().route("/known", get(page(|_| async { panic!("it was called") }))));
-    for (method, path, status) in [
-        ("GET", "/unknown", 404),
-        ("PUT", "/known", 405),
-        ("OPTIONS", "/known", 405),
-        ("GET", "/known/", 404),
-    ] {
-        assert_eq!(send(&app, with_token(method, path, &world.john)).await.status, status, "{method} {path}");
-    }
-}
-
-#[tokio::test]
-async fn head_is_decided_as_get() {
-    let world = World::new().await;
-    for (app, path) in apps(&world).iter().flat_map(|app| PATHS.map(|path| (app, path))) {
-        for token in [None, Some(&world.john), Some(&world.mary)] {
-            let one = |method| {
-                token.map_or_else(|| anonymous(method, path), |token| with_token(method, path, token))
-            };
-            let (get, head) = (send(app, one("GET")).await, send(app, one("HEAD")).await);
-            assert_eq!(get.status, head.status, "{path}");
-            assert_eq!(head.body, "", "{path}");
+async fn head_tells_the_length_of_get() {
+    let world = TwoUsers::new().await;
+    let app = serve(
+        Router::new(world.guard()).route("/books", get(says("secret"))).route("/new", post(says("secret"))),
+    );
+    for path in ["/books", "/unknown", "/new"] {
+        for token in ["pct_bad", &world.john] {
+            let [get, head] = ["GET", "HEAD"].map(|method| send(&app, with_token(method, path, token)));
+            let (get, head) = (get.await, head.await);
+            assert_eq!((get.status, head.body.as_str()), (head.status, ""), "{path}");
             // The body of a 405 names the method.
             let length = get.body.len() + usize::from(get.status == StatusCode::METHOD_NOT_ALLOWED);
             assert_eq!(head.header("content-length"), Some(&*length.to_string()), "{path}");
@@ -155,8 +68,24 @@ async fn head_is_decided_as_get() {
 }
 
 #[tokio::test]
+async fn an_unknown_request_does_not_reach_the_service() {
+    let world = TwoUsers::new().await;
+    let app =
+        serve(Router::new(world.guard()).route("/known", get(page(|_| async { panic!("it was called") }))));
+    for (method, path, status) in [
+        ("GET", "/unknown", 404),
+        ("PUT", "/known", 405),
+        ("OPTIONS", "/known", 405),
+        ("A'B`C", "/known", 405),
+        ("GET", "/known/", 404),
+    ] {
+        assert_eq!(send(&app, with_token(method, path, &world.john)).await.status, status, "{method} {path}");
+    }
+}
+
+#[tokio::test]
 async fn head_tells_no_length_of_what_has_no_content() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let answer = |status: u16| {
         page(move |_| async move {
             let mut response = text_of("")?;
@@ -164,7 +93,8 @@ async fn head_tells_no_length_of_what_has_no_content() {
             Ok(response)
         })
     };
-    let app = serve(world.router().route("/{id}", get(answer(304))).route("/none", get(answer(204))));
+    let app =
+        serve(Router::new(world.guard()).route("/{id}", get(answer(304))).route("/none", get(answer(204))));
     for (path, status) in [("/1", 304), ("/none", 204)] {
         let head = send(&app, with_token("HEAD", path, &world.john)).await;
         assert_eq!((head.status.as_u16(), head.header("content-length")), (status, None), "{path}");
@@ -173,8 +103,8 @@ async fn head_tells_no_length_of_what_has_no_content() {
 
 #[tokio::test]
 async fn a_refusal_is_200_for_calls_of_grpc_alone() {
-    let world = World::new().await;
-    let router = world.router().route("/svc/Read", any(says("secret")));
+    let world = TwoUsers::new().await;
+    let router = Router::new(world.guard()).route("/svc/Read", any(says("secret")));
     let app = router.into_layer().unwrap().for_grpc().layer(common::Pages);
     for (method, path, kind, status, code) in [
         ("POST", "/svc/Read", "application/grpc", 200, Some("16")),
@@ -195,36 +125,13 @@ async fn a_refusal_is_200_for_calls_of_grpc_alone() {
 }
 
 #[tokio::test]
-async fn no_header_opens_a_route() {
-    let world = World::new().await;
-    let [app, _] = apps(&world);
-    for (name, value) in [
-        ("x-http-method-override", "GET"),
-        ("x-original-url", "/open"),
-        ("x-rewrite-url", "/open"),
-        ("x-forwarded-uri", "/open"),
-        ("x-forwarded-prefix", "/open"),
-        ("x-forwarded-for", "127.0.0.1"),
-        ("x-middleware-subrequest", "middleware"),
-        ("remote-user", "john"),
-        ("x-remote-user", "john"),
-        ("user-agent", "kube-probe/1.30"),
-        ("connection", "authorization"),
-        ("content-type", "application/grpc"),
-    ] {
-        let request = request("GET", "/books").header(name, value).body(empty()).unwrap();
-        assert_eq!(send(&app, request).await.status, 401, "{name}");
-    }
-}
-
-#[tokio::test]
 async fn a_permission_sees_the_full_path_whatever_was_nested() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let seen =
         permission_fn(|request: &AuthRequest<'_>| Decision::allow_if(request.uri().path() == "/inner/x"));
     let left = page(|request| async move { text_of(request.uri().path().to_owned()) });
     let inner = Router::new(world.guard()).route("/{name}", get(left).require(seen));
-    let app = serve(world.router().nest("/inner", inner));
+    let app = serve(Router::new(world.guard()).nest("/inner", inner));
     let answer = send(&app, with_token("GET", "/inner/x", &world.john)).await;
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, "/inner/x"));
     for (path, status) in [("/inner/X", 403), ("/inner/%78", 403), ("/x", 404)] {
@@ -233,15 +140,35 @@ async fn a_permission_sees_the_full_path_whatever_was_nested() {
 }
 
 #[tokio::test]
-async fn a_capture_is_decoded_once_and_is_utf_8_or_nothing() {
-    let world = World::new().await;
+async fn what_tells_the_route_is_no_admission() {
+    let world = TwoUsers::new().await;
     let captured = page(|request| async move {
-        let matched = Matched::<common::Page>::of(request.extensions()).unwrap();
+        let matched = Matched::<Page>::of(request.extensions()).unwrap().clone();
+        Ok(http::Response::builder().extension(matched).body(Default::default()).unwrap())
+    });
+    let guarded = serve(Router::new(world.guard()).route("/", get(captured).public()));
+    let told = guarded.oneshot(anonymous("GET", "/")).await.unwrap();
+    let matched = told.extensions().get::<Matched<Page>>().unwrap();
+    for mut request in [anonymous("GET", "/"), with_token("GET", "/", &world.john)] {
+        let extensions = request.extensions_mut();
+        extensions.insert(matched.clone());
+        assert!(Matched::<Page>::of(extensions).is_some());
+        assert_eq!(Auth::<Account>::of::<Bytes>(extensions).unwrap_err().into_response().status(), 500);
+        assert_eq!(MaybeAuth::<Account>::of::<Bytes>(extensions).unwrap_err().into_response().status(), 500);
+        assert!(Access::<Account>::of(extensions).is_err());
+        assert!(AnyAccess::of(extensions).is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_capture_is_decoded_once_and_is_utf_8_or_nothing() {
+    let world = TwoUsers::new().await;
+    let captured = page(|request| async move {
+        let matched = Matched::<Page>::of(request.extensions()).unwrap();
         text_of(matched.param("id").map_or_else(|| "none".to_owned(), |id| format!("[{id}]")))
     });
     let app = serve(
-        world
-            .router()
+        Router::new(world.guard())
             .route("/books/{id}", get(captured.clone()))
             .route("/files/{*id}", get(captured.clone()))
             .route("/other/{name}", get(captured)),
@@ -259,12 +186,4 @@ async fn a_capture_is_decoded_once_and_is_utf_8_or_nothing() {
     ] {
         assert_eq!(send(&app, with_token("GET", path, &world.john)).await.body, captured, "{path}");
     }
-}
-
-#[tokio::test]
-async fn a_public_route_refuses_a_bad_credential() {
-    let world = World::new().await;
-    let app = serve(world.router().route("/open", get(says("ok")).require(AllowAny)));
-    assert_eq!(send(&app, anonymous("GET", "/open")).await.status, 200);
-    assert_eq!(send(&app, with_token("GET", "/open", "pct_wrong")).await.status, 401);
 }

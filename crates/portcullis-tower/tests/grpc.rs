@@ -5,7 +5,9 @@
 mod common;
 
 use bytes::Bytes;
-use common::{Answer, App, Outcome, Page, Pages, Request, World, page, request, says, send, session};
+use common::{
+    Answer, App, Outcome, Page, Pages, Request, Router, TwoUsers, page, request, says, send, session,
+};
 use http::Response;
 use http_body_util::Full;
 use portcullis_tower::portcullis::{AuthRequest, Decision, Denial, ObjectPermission, Rejection, Verdict};
@@ -44,7 +46,7 @@ async fn outcome(app: &App, request: http::request::Builder) -> Answer {
 
 #[tokio::test]
 async fn an_error_without_content_owes_nothing_and_all_else_does() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     for (name, status, body, is_plain, is_kept) in [
         ("an error", Some("5"), "", false, true),
         ("an outage", Some("14"), "", false, true),
@@ -57,8 +59,10 @@ async fn an_error_without_content_owes_nothing_and_all_else_does() {
         ("zero in other words", Some("00"), "", false, false),
         ("an error where gRPC is not spoken", Some("5"), "", true, false),
     ] {
-        let layer =
-            world.router().route("/", post(answers(status, body)).require(IsTwo)).into_layer().unwrap();
+        let layer = Router::new(world.guard())
+            .route("/", post(answers(status, body)).require(IsTwo))
+            .into_layer()
+            .unwrap();
         let app = if is_plain { layer } else { layer.for_grpc() }.layer(Pages);
         let answer = outcome(&app, call("/", &world.john)).await;
         assert_eq!(answer.status, if is_plain { 403 } else { 200 }, "{name}");
@@ -77,9 +81,8 @@ async fn counts(request: Request, status: &'static str) -> Outcome {
 #[tokio::test]
 async fn a_session_is_saved_unless_the_call_failed() {
     for (status, is_saved) in [("0", true), ("5", true), ("13", false), ("14", false)] {
-        let world = World::new().await;
-        let layer = world
-            .router()
+        let world = TwoUsers::new().await;
+        let layer = Router::new(world.guard())
             .route("/", post(page(move |request| counts(request, status))).public())
             .into_layer()
             .unwrap();
@@ -92,10 +95,9 @@ async fn a_session_is_saved_unless_the_call_failed() {
 
 #[tokio::test]
 async fn a_refusal_is_trailers_only() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let refuses = |refuse: fn() -> Rejection| page(move |_| std::future::ready(Err(refuse())));
-    let router = world
-        .router()
+    let router = Router::new(world.guard())
         .route("/ok", post(says("ok")))
         .route("/denied", post(refuses(|| Denial::new("100 % zoë\n").into())))
         .merge(world.tokens.endpoints("/login"));
@@ -133,10 +135,10 @@ async fn a_refusal_is_trailers_only() {
 #[tokio::test]
 async fn another_rendering_leaves_the_message_to_the_status() {
     use portcullis_tower::portcullis::{Error, Rendering};
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let problem = |_: &Error, _: http::StatusCode| Rendering::json(r#"{"title":"no"}"#);
     let guard = world.builder().render(problem).build().unwrap();
-    let layer = common::Router::new(guard).route("/", post(says("ok"))).into_layer().unwrap();
+    let layer = Router::new(guard).route("/", post(says("ok"))).into_layer().unwrap();
     let app = layer.for_grpc().layer(Pages);
     let answer = outcome(&app, request("POST", "/").header("content-type", "application/grpc")).await;
     assert_eq!(

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use common::{Body, World, anonymous, full, send, with_token};
+use common::{Body, TwoUsers, anonymous, full, send, with_token};
 use http::Response;
 use http_body_util::BodyExt;
 use portcullis_tower::portcullis::{Access, Account, Auth, Identity, Rejection, Scheme};
@@ -106,7 +106,7 @@ fn orders(kinds: &[Kind]) -> Vec<Vec<Kind>> {
 #[tokio::test]
 async fn no_order_of_layers_opens_anything() {
     use Kind::{Forge, Guard, Strip, Twice};
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let guard = portcullis_tower::Router::new(world.guard()).route("/secret", any(())).into_layer().unwrap();
     let mut seen = 0;
     for kinds in

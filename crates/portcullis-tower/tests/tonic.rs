@@ -10,7 +10,7 @@ mod books;
 
 use async_trait::async_trait;
 use books::{Client, ListReply, ListRequest, RenameReply, RenameRequest, serve};
-use common::World;
+use common::TwoUsers;
 use portcullis_tower::portcullis::authentication::Authenticator;
 use portcullis_tower::portcullis::permission::IsAdminUser;
 use portcullis_tower::portcullis::{Error, Guard, Identity, RequestHead, Scheme, Throttle, Unavailable};
@@ -25,7 +25,7 @@ async fn list(client: &mut Client) -> Result<Vec<String>, Status> {
 
 #[tokio::test]
 async fn a_call_is_refused_in_the_words_of_grpc() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let address = serve(world.guard()).await.unwrap();
     let mut nobody = Client::connect(&address, None).await.unwrap();
     let mut john = Client::connect(&address, Some(&world.john)).await.unwrap();
@@ -78,7 +78,7 @@ impl Authenticator for Broken {
 
 #[tokio::test]
 async fn an_outage_a_throttle_and_a_default_speak_grpc_too() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let once = Throttle::user(world.store.clone(), "1/min".parse().unwrap());
     for (name, guard, code, waits) in [
         (

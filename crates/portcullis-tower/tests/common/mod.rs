@@ -1,4 +1,4 @@
-//! A small world that the tests share: two users with a token each, and a guard that knows tokens and sessions.
+//! A service of pages, and requests to it.
 
 #![expect(dead_code, reason = "each test uses a part of it")]
 
@@ -8,15 +8,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
+use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
-use portcullis_tower::portcullis::store::{MemoryStore, NewUser};
-use portcullis_tower::portcullis::{
-    Access, Guard, GuardBuilder, NewToken, Rejection, Session, SessionConfig, Sessions, Tokens, Users,
-};
-use portcullis_tower::{GuardService, Matched, Replay, get, post};
+pub(crate) use portcullis_testing::TwoUsers;
+use portcullis_tower::portcullis::{Access, Rejection, Session};
+use portcullis_tower::{GuardService, Matched, Replay};
 use tower::{Layer, Service, ServiceExt};
 
 pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -82,83 +80,16 @@ pub(crate) fn text_of(text: impl Into<Bytes>) -> Outcome {
     Ok(Response::new(Full::from(text.into())))
 }
 
-/// Answers with a status.
-pub(crate) fn status_of(status: StatusCode) -> Outcome {
-    Ok(Response::builder().status(status).body(Full::default()).unwrap())
-}
-
 /// Finds the session of a request.
 pub(crate) fn session(request: &Request) -> impl Future<Output = Result<Session, Rejection>> + use<> {
     let (access, headers) = (Access::of(request.extensions()), request.headers().clone());
     async move { Ok(access?.session(&headers).await?) }
 }
 
-pub(crate) struct World {
-    pub(crate) store: MemoryStore,
-    pub(crate) users: Users,
-    pub(crate) tokens: Tokens,
-    pub(crate) sessions: Sessions,
-    /// John owns things.
-    pub(crate) john: String,
-    /// Mary is staff.
-    pub(crate) mary: String,
-}
-
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
-}
-
-impl World {
-    pub(crate) async fn new() -> Self {
-        let store = MemoryStore::new();
-        let users = Users::new(store.clone());
-        let tokens = Tokens::new(store.clone());
-        let sessions = Sessions::new(store.clone(), SessionConfig::default());
-        let mut issued = Vec::new();
-        for user in [NewUser::new("john"), NewUser::new("mary").with_staff()] {
-            let user = users.create_user(user, None).await.unwrap();
-            let token = tokens.issue(&user.id, NewToken::default()).await.unwrap();
-            issued.push(token.expose_secret().clone());
-        }
-        let mary = issued.pop().unwrap();
-        let john = issued.pop().unwrap();
-        Self { store, users, tokens, sessions, john, mary }
-    }
-
-    pub(crate) fn builder(&self) -> GuardBuilder {
-        Guard::builder(self.users.clone())
-            .authenticate(self.tokens.authenticator())
-            .authenticate(self.sessions.authenticator())
-    }
-
-    pub(crate) fn guard(&self) -> Guard {
-        self.builder().build().unwrap()
-    }
-
-    pub(crate) fn router(&self) -> Router {
-        Router::new(self.guard())
-    }
-
-    /// Adds a login without a password for tests, and the source of CSRF tokens.
-    pub(crate) fn with_login(&self, router: Router) -> Router {
-        let users = self.users.clone();
-        let log_in = page(move |request| {
-            let users = users.clone();
-            async move {
-                let john = users.find_by_name("john").await?.unwrap();
-                session(&request).await?.log_in(&john).await?;
-                text_of("")
-            }
-        });
-        router.route("/log-in", post(log_in).public()).route("/csrf", get(page(csrf)))
-    }
-}
-
-async fn csrf(request: Request) -> Outcome {
-    let token = session(&request).await?.csrf_token().await?;
-    text_of(token.map(|token| token.expose_secret().clone()).unwrap_or_default())
 }
 
 pub(crate) fn serve(router: Router) -> App {
@@ -199,13 +130,6 @@ where
     Answer { status: parts.status, headers: parts.headers, body: String::from_utf8_lossy(&body).into_owned() }
 }
 
-/// Logs John in and returns the `Cookie` header.
-pub(crate) async fn log_in(app: &App) -> String {
-    let answer = send(app, anonymous("POST", "/log-in")).await;
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    answer.cookies()
-}
-
 /// Makes a request of a browser from our own site.
 pub(crate) fn from_browser(method: &str, uri: &str, cookies: &str) -> http::request::Builder {
     request(method, uri)
@@ -217,12 +141,5 @@ pub(crate) fn from_browser(method: &str, uri: &str, cookies: &str) -> http::requ
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-
-    /// What a browser would send back.
-    pub(crate) fn cookies(&self) -> String {
-        let pairs = self.headers.get_all(SET_COOKIE).iter();
-        let pairs: Vec<_> = pairs.map(|value| value.to_str().unwrap().split(';').next().unwrap()).collect();
-        pairs.join("; ")
     }
 }
