@@ -2,12 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "what goes wrong here ends the test")]
 
-mod common;
-
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use common::{Answer, World};
 use http::{HeaderValue, Response, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::{http1, http2};
@@ -16,6 +13,7 @@ use hyper_util::server::conn::auto;
 use portcullis_hyper::portcullis::permission::permission_fn;
 use portcullis_hyper::portcullis::{AuthRequest, Decision};
 use portcullis_hyper::{Auth, GuardService, Rejection, Replay, Request, Router, collect, get, post};
+use portcullis_testing::TwoUsers;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -42,7 +40,7 @@ async fn handle(page: Page, request: Request) -> Result<Response<Full<Bytes>>, R
 }
 
 /// Serves on a free port of loopback, with or without a word about the peer.
-async fn serve(world: &World, tells_peer: bool) -> SocketAddr {
+async fn serve(world: &TwoUsers, tells_peer: bool) -> SocketAddr {
     let is_local = permission_fn(|request: &AuthRequest<'_>| {
         Decision::allow_if(request.client().is_some_and(|client| client.is_loopback()))
     });
@@ -68,13 +66,18 @@ async fn serve(world: &World, tells_peer: bool) -> SocketAddr {
     address
 }
 
+/// Begins a request.
+fn request(method: &str, uri: &str) -> http::request::Builder {
+    http::Request::builder().method(method).uri(uri)
+}
+
 /// Sends a request to `localhost`, which HTTP/1 says in `Host` and HTTP/2 in `:authority`.
 async fn ask(
     version: Version,
     address: SocketAddr,
     request: http::request::Builder,
     body: impl Into<Bytes>,
-) -> Answer {
+) -> Response<String> {
     let io = TokioIo::new(TcpStream::connect(address).await.unwrap());
     let mut request = request.body(Full::<Bytes>::from(body.into())).unwrap();
     let path = request.uri().path_and_query().unwrap().to_string();
@@ -92,14 +95,14 @@ async fn ask(
     assert_eq!(response.version(), version);
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    Answer { status: parts.status, headers: parts.headers, body: String::from_utf8_lossy(&body).into_owned() }
+    Response::from_parts(parts, String::from_utf8_lossy(&body).into_owned())
 }
 
 const BOTH: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
 
 #[tokio::test]
 async fn a_request_is_decided_alike_over_both() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let address = serve(&world, true).await;
     for (method, path, is_john, status, body) in [
         ("GET", "/whoami", true, 200, "john"),
@@ -121,17 +124,21 @@ async fn a_request_is_decided_alike_over_both() {
         ),
     ] {
         for version in BOTH {
-            let mut request = common::request(method, path);
+            let mut request = request(method, path);
             if is_john {
                 request = request.header("authorization", format!("Token {}", world.john));
             }
             let answer = ask(version, address, request, if method == "POST" { "body" } else { "" }).await;
             let row = format!("{method} {path}, {version:?}");
-            assert_eq!((answer.status.as_u16(), answer.body.as_str()), (status, body), "{row}");
-            assert_eq!(answer.headers.contains_key("www-authenticate"), status == 401, "{row}");
-            assert_eq!(answer.headers.contains_key("allow"), status == 405, "{row}");
+            assert_eq!((answer.status().as_u16(), answer.body().as_str()), (status, body), "{row}");
+            assert_eq!(answer.headers().contains_key("www-authenticate"), status == 401, "{row}");
+            assert_eq!(answer.headers().contains_key("allow"), status == 405, "{row}");
             if method == "HEAD" {
-                assert_eq!(answer.header("content-length"), Some(if is_john { "4" } else { "58" }), "{row}");
+                assert_eq!(
+                    answer.headers().get("content-length").map(|length| length.to_str().unwrap()),
+                    Some(if is_john { "4" } else { "58" }),
+                    "{row}"
+                );
             }
         }
     }
@@ -139,36 +146,39 @@ async fn a_request_is_decided_alike_over_both() {
 
 #[tokio::test]
 async fn an_unknown_peer_is_not_local() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     for (tells_peer, status) in [(true, 200), (false, 403)] {
         let address = serve(&world, tells_peer).await;
         for version in BOTH {
-            let request =
-                common::request("GET", "/local").header("authorization", format!("Token {}", world.john));
+            let request = request("GET", "/local").header("authorization", format!("Token {}", world.john));
             let answer = ask(version, address, request.header("x-forwarded-for", "127.0.0.1"), "").await;
-            assert_eq!(answer.status, status, "{version:?}");
+            assert_eq!(answer.status(), status, "{version:?}");
         }
     }
 }
 
 /// Logs John in by the endpoint; returns the `Cookie` header and a CSRF token.
-async fn log_in(world: &World, version: Version, address: SocketAddr) -> (String, String) {
+async fn log_in(world: &TwoUsers, version: Version, address: SocketAddr) -> (String, String) {
     let john = world.users.find_by_name("john").await.unwrap().unwrap();
     world.users.set_password(&john.id, "right").await.unwrap();
-    let request = common::request("POST", "/session/login")
+    let login = request("POST", "/session/login")
         .header("content-type", "application/json")
         .header("origin", "http://localhost");
-    let answer = ask(version, address, request, r#"{"username":"john","password":"right"}"#).await;
-    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, r#"{"user":"john"}"#), "{version:?}");
-    let cookies = answer.cookies();
-    let request = common::request("GET", "/session/csrf").header("cookie", &cookies);
-    let answer = ask(version, address, request, "").await;
-    (cookies, answer.body.split('"').nth(3).unwrap().to_owned())
+    let answer = ask(version, address, login, r#"{"username":"john","password":"right"}"#).await;
+    assert_eq!(
+        (answer.status().as_u16(), answer.body().as_str()),
+        (200, r#"{"user":"john"}"#),
+        "{version:?}"
+    );
+    let cookies = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let csrf = request("GET", "/session/csrf").header("cookie", &cookies);
+    let answer = ask(version, address, csrf, "").await;
+    (cookies, answer.body().split('"').nth(3).unwrap().to_owned())
 }
 
 #[tokio::test]
 async fn the_origin_is_checked_against_host_and_authority() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let address = serve(&world, true).await;
     for version in BOTH {
         let (cookies, token) = log_in(&world, version, address).await;
@@ -180,20 +190,19 @@ async fn the_origin_is_checked_against_host_and_authority() {
             ("from another port", "http://localhost:81", Some(&token), 403),
             ("from nowhere", "null", Some(&token), 403),
         ] {
-            let mut request =
-                common::request("POST", "/whoami").header("cookie", &cookies).header("origin", origin);
+            let mut request = request("POST", "/whoami").header("cookie", &cookies).header("origin", origin);
             if let Some(token) = token {
                 request = request.header("x-csrftoken", token);
             }
             let answer = ask(version, address, request, "").await;
-            assert_eq!(answer.status, status, "{name}, {version:?}: {}", answer.body);
+            assert_eq!(answer.status(), status, "{name}, {version:?}: {}", answer.body());
         }
     }
 }
 
 #[tokio::test]
 async fn a_form_is_read_once_and_handed_on() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let address = serve(&world, true).await;
     for version in BOTH {
         let (cookies, token) = log_in(&world, version, address).await;
@@ -205,7 +214,7 @@ async fn a_form_is_read_once_and_handed_on() {
             ("a large form", false, &large, 413, ""),
             ("a large form with the header", true, &large, 200, "streamed "),
         ] {
-            let mut request = common::request("POST", "/echo")
+            let mut request = request("POST", "/echo")
                 .header("cookie", &cookies)
                 .header("origin", "http://localhost")
                 .header("content-type", "application/x-www-form-urlencoded");
@@ -213,15 +222,15 @@ async fn a_form_is_read_once_and_handed_on() {
                 request = request.header("x-csrftoken", &token);
             }
             let answer = ask(version, address, request, body.clone()).await;
-            assert_eq!(answer.status, status, "{name}, {version:?}");
-            assert!(status == 413 || answer.body == format!("{kind}{body}"), "{name}, {version:?}");
+            assert_eq!(answer.status(), status, "{name}, {version:?}");
+            assert!(status == 413 || *answer.body() == format!("{kind}{body}"), "{name}, {version:?}");
         }
     }
 }
 
 #[tokio::test]
 async fn other_forms_of_a_target_open_nothing() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let address = serve(&world, true).await;
     for (line, status) in [
         ("GET http://open/whoami HTTP/1.1", "401"),

@@ -1,73 +1,34 @@
-//! A wrong route is an error before anything is served, and the table tells who may do what.
-
-#![expect(clippy::unwrap_used, reason = "what goes wrong here ends the test")]
-
-mod common;
+//! A wrong route is an error before anything is served, and a handler answers in its own way.
 
 use bytes::Bytes;
-use common::{Body, Outcome, Page, Request, Router, World, anonymous, says};
 use http::Response;
 use http_body_util::Full;
 use hyper::service::Service;
-use portcullis_hyper::portcullis::permission::IsAdminUser;
-use portcullis_hyper::portcullis::{Rejection, Unavailable};
-use portcullis_hyper::{GuardService, any, get, post};
-
-async fn handle(page: Page, request: Request) -> Outcome {
-    page.run(request).await
-}
+use portcullis_hyper::portcullis::Unavailable;
+use portcullis_hyper::{GuardService, Rejection, Request, Router, get};
+use portcullis_testing::{TwoUsers, request};
 
 #[tokio::test]
 async fn a_wrong_route_is_an_error_that_names_it() {
-    let world = World::new().await;
-    let ok = || says("ok");
+    let world = TwoUsers::new().await;
+    let router = || Router::new(world.guard());
+    let handle = |(), _: Request<Full<Bytes>>| async { Response::new(Full::<Bytes>::default()) };
     for (name, router, message) in [
-        ("one method twice", world.router().route("/x", get(ok()).get(ok())), "GET /x is routed twice"),
+        ("one method twice", router().route("/x", get(()).get(())), "GET /x is routed twice"),
         (
             "a method after a word",
-            world.router().route("/x", get(ok()).public().post(ok())),
+            router().route("/x", get(()).public().post(())),
             "/x: a method comes after",
         ),
-        ("no slash", world.router().route("x", get(ok())), "x: a path begins with `/`"),
-        ("old captures", world.router().route("/:id", get(ok())), "/:id: a capture is written"),
-        (
-            "two names of one capture",
-            world.router().route("/{id}", get(ok())).route("/{name}", get(ok())),
-            "/{name}: ",
-        ),
-        ("two fallbacks", world.router().fallback(ok()).fallback(ok()), "one fallback"),
+        ("no slash", router().route("x", get(())), "x: a path begins with `/`"),
+        ("old captures", router().route("/:id", get(())), "/:id: a capture is written"),
+        ("two names of one capture", router().route("/{id}", get(())).route("/{name}", get(())), "/{name}: "),
+        ("two fallbacks", router().fallback(()).fallback(()), "one fallback"),
     ] {
         let error = GuardService::new(router, handle).expect_err(name).to_string();
         assert!(error.contains(message), "{name}: {error}");
     }
-}
-
-#[tokio::test]
-async fn the_table_tells_who_may_do_what() {
-    let world = World::new().await;
-    let ok = || says("ok");
-    let router = world
-        .router()
-        .route("/books", get(ok()).public())
-        .route("/books", post(ok()))
-        .nest("/admin", Router::new(world.guard()).require(IsAdminUser).route("/", any(ok())))
-        .merge(world.tokens.endpoints("/login"))
-        .fallback(ok());
-    let table = router.table().unwrap();
-    let rows: Vec<_> = table.iter().map(|row| (row.method(), row.path(), row.permission())).collect();
-    assert_eq!(
-        rows,
-        [
-            ("GET", "/books", "AllowAny"),
-            ("POST", "/books", "IsAuthenticated"),
-            ("*", "/admin", "IsAdminUser"),
-            ("POST", "/login", "AllowAny"),
-            ("GET", "/login", "IsAuthenticated"),
-            ("POST", "/login/revoke", "IsAuthenticated"),
-            ("*", "*", "IsAuthenticated"),
-        ]
-    );
-    let service = GuardService::new(router, handle).unwrap();
+    let service = GuardService::new(router().route("/x", get(())), handle).unwrap();
     assert_eq!(format!("{service:?}"), "GuardService { .. }");
 }
 
@@ -82,13 +43,18 @@ impl From<ShopError> for Rejection {
 
 #[tokio::test]
 async fn a_handler_answers_with_a_response_or_an_error_of_its_own() {
-    let world = World::new().await;
-    let router = || portcullis_hyper::Router::new(world.guard()).route("/", get(()).public());
-    let plain = |(), _: portcullis_hyper::Request<Body>| async { Response::new(Full::<Bytes>::default()) };
-    let fails = |(), _: portcullis_hyper::Request<Body>| async { Err::<Response<Full<Bytes>>, _>(ShopError) };
-    let plain = GuardService::new(router(), plain).unwrap().call(anonymous("GET", "/")).await;
+    let world = TwoUsers::new().await;
+    let router = || Router::new(world.guard()).route("/", get(()).public());
+    let plain = |(), _: Request<Full<Bytes>>| async { Response::new(Full::<Bytes>::default()) };
+    let fails = |(), _: Request<Full<Bytes>>| async { Err::<Response<Full<Bytes>>, _>(ShopError) };
+    let plain =
+        GuardService::new(router(), plain).unwrap().call(request("GET", "/").build().map(Full::new)).await;
     assert_eq!(plain.unwrap().status(), 200);
-    let fails = GuardService::new(router(), fails).unwrap().call(anonymous("GET", "/")).await.unwrap();
+    let fails = GuardService::new(router(), fails)
+        .unwrap()
+        .call(request("GET", "/").build().map(Full::new))
+        .await
+        .unwrap();
     assert_eq!(fails.status(), 503);
     assert!(fails.headers().contains_key("retry-after"), "the guard has completed it");
 }
