@@ -12,7 +12,7 @@ use axum::http::HeaderValue;
 use axum::http::header::{ALLOW, AUTHORIZATION};
 use axum::middleware::{Next, from_fn, map_request, map_response};
 use axum::response::Response;
-use common::{World, anonymous, send, with_token};
+use common::{TwoUsers, anonymous, send, with_token};
 use portcullis_axum::portcullis::permission::IsAdminUser;
 use portcullis_axum::portcullis::{Account, Identity, Scheme};
 use portcullis_axum::{Auth, Router, get};
@@ -91,13 +91,16 @@ async fn secret(auth: Auth) -> String {
 
 #[tokio::test]
 async fn no_order_of_layers_opens_anything() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let orders = orders();
     assert_eq!(orders.len(), 65);
     for order in orders {
         let staff = Router::new(world.guard()).require(IsAdminUser).route("/staff", get(secret));
-        let routes =
-            world.router().route("/secret", get(secret)).nest("/inner", staff).into_router(()).unwrap();
+        let routes = Router::new(world.guard())
+            .route("/secret", get(secret))
+            .nest("/inner", staff)
+            .into_router(())
+            .unwrap();
         // Once around what comes out, once around an outer router as well, once with the routes merged into another's.
         let plain = order.iter().fold(routes.clone(), |router, kind| around(router, *kind));
         let nested = order
