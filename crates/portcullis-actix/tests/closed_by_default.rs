@@ -1,4 +1,4 @@
-//! Nothing answers 2xx to a stranger that was not opened by a word at the route.
+//! Nothing of actix-web's own words and scopes answers 2xx to a stranger that was not opened.
 
 #![expect(clippy::unwrap_used, reason = "what goes wrong here ends the test")]
 
@@ -7,11 +7,11 @@ mod common;
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use actix_web::{App, HttpRequest, test, web};
-use common::{Served, World, request, send, serve, served, with_token};
+use common::{Served, TwoUsers, request, send, serve, served, with_token};
 use portcullis_actix::portcullis::permission::{AllowAny, IsAdminUser, permission_fn};
 use portcullis_actix::portcullis::{AuthRequest, Decision, Policy};
 use portcullis_actix::{
-    GuardMiddleware, Public, Router, Seal, any, call, get, head, options, post, put, resource, scope,
+    GuardMiddleware, Public, Router, Seal, call, get, head, on, options, patch, post, resource, scope,
 };
 
 const METHODS: [&str; 11] =
@@ -21,23 +21,18 @@ async fn ok() -> &'static str {
     "secret"
 }
 
-async fn app(world: &World) -> Served {
-    let inner = scope("/inner")
-        .service(resource("/{id}").route(get().to(ok)).route(put().to(ok)))
-        .service(resource("/").route(get().to(ok)));
+async fn app(world: &TwoUsers) -> Served {
     let admin = scope("/admin")
         .require(IsAdminUser)
         .service(resource("/reports").route(get().to(ok)))
-        .service(resource("/open").route(get().to(ok).public()));
-    let routes = world
-        .router()
-        .service(resource("/books").route(get().to(ok)).route(post().to(ok)))
+        .service(resource("/open").route(get().to(ok).public()))
+        .service(scope("/inner").service(resource("/silent").route(get().to(ok))))
+        .service(scope("/loose").require(AllowAny).service(resource("/x").route(get().to(ok))));
+    let routes = Router::new(world.guard())
         .service(resource("/files").route(get().to(ok)).route(options().to(ok)).route(head().to(ok)))
-        .service(resource("/open").route(get().to(ok)).public())
         .service(resource("/mixed").route(get().to(ok).public()).route(post().to(ok)))
-        .service(resource("/twice").route(get().to(ok)).public())
-        .service(resource("/twice").route(post().to(ok)))
-        .service(scope("/deep").service(inner).service(resource("/any").route(any().to(ok))))
+        .service(resource("/early").public().route(get().to(ok)).route(patch().to(ok)))
+        .service(resource("/dav").route(on(http::Method::from_bytes(b"PROPFIND").unwrap()).to(ok)))
         .service(admin)
         .service(Router::new(world.guard()).service(resource("/merged").route(post().to(ok))))
         .fallback(ok)
@@ -59,59 +54,38 @@ fn is_open(method: &str, path: &str) -> bool {
     let reads = matches!(method, "GET" | "HEAD");
     let path = path.split('?').next().unwrap();
     match path {
-        "/open" | "/mixed" | "/twice" | "/admin/open" => reads,
+        "/mixed" | "/admin/open" | "/admin/loose/x" => reads,
+        "/early" => reads || method == "PATCH",
         path => method == "GET" && path.starts_with("/static/"),
     }
 }
 
-const PATHS: [&str; 42] = [
-    "/books",
-    "/books/",
-    "//books",
-    "/books//",
-    "/./books",
-    "/open/../books",
-    "/open/..%2fbooks",
-    "/%62ooks",
-    "/books%20",
-    "/books;a=b",
-    "/books%00",
-    "/books%0a",
-    "/BOOKS",
-    "/books?next=/open",
-    "/books%3f/open",
-    "/open/",
-    "/open//",
-    "/open%2f",
-    "/open",
-    "/open?x=1",
+const PATHS: [&str; 20] = [
+    "/files",
     "/mixed",
-    "/twice",
+    "/mixed/",
+    "/mixed?x=1",
+    "/early",
+    "/dav",
     "/merged",
-    "/deep",
-    "/deep/",
-    "/deep/any",
-    "/deep/inner",
-    "/deep/inner/",
-    "/deep/inner/1",
-    "/deep/inner/%31",
-    "/deep/inner/1/",
-    "/deep//inner/1",
     "/admin/reports",
     "/admin/open",
+    "/admin/open/",
     "/admin/open/../reports",
+    "/admin/inner/silent",
+    "/admin/loose/x",
     "/foreign",
     "/foreign/x",
+    "/foreign/%78",
     "/foreign/unknown",
     "/forgotten",
-    "/files",
     "/static/logo.png",
     "/unknown",
 ];
 
 #[actix_web::test]
 async fn a_stranger_sees_only_what_was_opened() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let app = app(&world).await;
     for path in PATHS {
         for method in METHODS {
@@ -130,20 +104,8 @@ async fn a_stranger_sees_only_what_was_opened() {
 }
 
 #[actix_web::test]
-async fn other_forms_of_a_target_open_nothing() {
-    let world = World::new().await;
-    let app = app(&world).await;
-    for (method, uri) in
-        [("OPTIONS", "*"), ("CONNECT", "localhost:80"), ("GET", "localhost:80"), ("GET", "*")]
-    {
-        let answer = send(&app, request(method, uri)).await;
-        assert_eq!(answer.status, 401, "{method} {uri}");
-    }
-}
-
-#[actix_web::test]
 async fn head_is_decided_as_get() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let app = app(&world).await;
     for path in PATHS.iter().filter(|path| !path.starts_with("/static")) {
         for token in [None, Some(&world.john), Some(&world.mary)] {
@@ -156,48 +118,26 @@ async fn head_is_decided_as_get() {
 }
 
 #[actix_web::test]
-async fn no_header_opens_a_route() {
-    let world = World::new().await;
-    let app = app(&world).await;
-    for (name, value) in [
-        ("x-http-method-override", "GET"),
-        ("x-original-url", "/open"),
-        ("x-rewrite-url", "/open"),
-        ("x-forwarded-uri", "/open"),
-        ("x-forwarded-prefix", "/open"),
-        ("x-forwarded-for", "127.0.0.1"),
-        ("x-middleware-subrequest", "middleware"),
-        ("remote-user", "john"),
-        ("x-remote-user", "john"),
-        ("user-agent", "kube-probe/1.30"),
-        ("connection", "authorization"),
-    ] {
-        let answer = send(&app, request("GET", "/books").insert_header((name, value))).await;
-        assert_eq!(answer.status, 401, "{name}");
-    }
-}
-
-#[actix_web::test]
 async fn each_method_and_scope_asks_its_own() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let app = app(&world).await;
     for (method, path, nobody, john, mary) in [
-        ("GET", "/books", 401, 200, 200),
-        ("DELETE", "/books", 401, 405, 405),
+        ("PUT", "/early", 405, 405, 405),
+        ("PROPFIND", "/dav", 401, 200, 200),
+        ("GET", "/dav", 401, 405, 405),
         ("GET", "/mixed", 200, 200, 200),
         ("POST", "/mixed", 401, 200, 200),
         ("DELETE", "/mixed", 401, 405, 405),
-        ("POST", "/twice", 401, 200, 200),
-        ("PUT", "/twice", 401, 405, 405),
         ("GET", "/admin/reports", 401, 403, 200),
         ("PUT", "/admin/reports", 401, 403, 405),
         ("GET", "/admin/open", 200, 200, 200),
         ("PUT", "/admin/open", 401, 403, 405),
+        ("GET", "/admin/inner/silent", 401, 403, 200),
+        ("GET", "/admin/loose/x", 200, 200, 200),
         ("GET", "/foreign/x", 401, 403, 200),
         ("PUT", "/foreign/x", 401, 403, 200),
         ("GET", "/forgotten", 500, 500, 500),
         ("GET", "/unknown", 401, 200, 200),
-        ("PROPFIND", "/deep/any", 401, 200, 200),
     ] {
         let row = format!("{method} {path}");
         assert_eq!(send(&app, request(method, path)).await.status, nobody, "{row} of nobody");
@@ -210,13 +150,13 @@ async fn each_method_and_scope_asks_its_own() {
 
 #[actix_web::test]
 async fn a_permission_sees_the_full_path_whatever_the_scope() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let seen = permission_fn(|request: &AuthRequest<'_>| {
         Decision::allow_if(request.uri().path() == "/outer/inner/x")
     });
     let left = |request: HttpRequest| async move { request.match_info().unprocessed().to_owned() };
     let inner = scope("/inner").service(resource("/x").route(get().to(left).require(seen)));
-    let routes = world.router().service(inner).build().unwrap();
+    let routes = Router::new(world.guard()).service(inner).build().unwrap();
     let outer = web::scope("/outer").configure(|config| routes.configure(config));
     let app = served(test::init_service(App::new().service(outer)).await, TestRequest::to_request);
     assert_eq!(send(&app, with_token("GET", "/outer/inner/x", &world.john)).await.status, 200);
@@ -226,45 +166,10 @@ async fn a_permission_sees_the_full_path_whatever_the_scope() {
 }
 
 #[actix_web::test]
-async fn a_public_route_refuses_a_bad_credential() {
-    let world = World::new().await;
-    let app = serve(world.router().service(resource("/open").route(get().to(ok)).require(AllowAny))).await;
-    assert_eq!(send(&app, request("GET", "/open")).await.status, 200);
-    assert_eq!(send(&app, with_token("GET", "/open", "pct_wrong")).await.status, 401);
-}
-
-#[actix_web::test]
-async fn an_unknown_path_is_404_in_the_words_of_drf() {
-    let world = World::new().await;
-    let app = serve(world.router().service(resource("/books").route(get().to(ok)))).await;
-    for (method, path) in [("GET", "/"), ("POST", "/book"), ("GET", "/books/"), ("GET", "/open/../books")] {
-        let answer = send(&app, request(method, path)).await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.body.as_str()),
-            (404, r#"{"detail":"Not found."}"#),
-            "{path}"
-        );
-    }
-}
-
-#[actix_web::test]
-async fn a_method_that_is_not_there_is_405_in_the_words_of_drf() {
-    let world = World::new().await;
-    let books = resource("/books").route(post().to(ok)).route(get().to(ok));
-    let app = serve(world.router().service(books)).await;
-    let answer = send(&app, with_token("PUT", "/books", &world.john)).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.header("allow"), answer.body.as_str()),
-        (405, Some("GET, POST, HEAD"), r#"{"detail":"Method \"PUT\" not allowed."}"#)
-    );
-}
-
-#[actix_web::test]
 async fn the_more_exact_path_answers_however_it_was_declared() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let says = |path: &str, text: &'static str| resource(path).route(get().to(move || async move { text }));
-    let router = world
-        .router()
+    let router = Router::new(world.guard())
         .service(says("/{tail}*", "tail").require(IsAdminUser))
         .service(says("/books/{id}", "any"))
         .service(says(r"/books/{id:\d+}", "number").public())
@@ -287,10 +192,10 @@ async fn the_more_exact_path_answers_however_it_was_declared() {
 
 #[actix_web::test]
 async fn another_router_keeps_its_guard() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let strict = world.builder().default_permission(IsAdminUser).build().unwrap();
     let inner = Router::new(strict).service(resource("/in").route(get().to(ok)));
-    let app = serve(world.router().service(scope("/x").service(inner))).await;
+    let app = serve(Router::new(world.guard()).service(scope("/x").service(inner))).await;
     for (token, status) in [(&world.john, 403), (&world.mary, 200)] {
         assert_eq!(send(&app, with_token("GET", "/x/in", token)).await.status, status);
     }
@@ -298,14 +203,14 @@ async fn another_router_keeps_its_guard() {
 
 #[actix_web::test]
 async fn an_endpoint_that_a_handler_calls_is_behind_its_resource() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let obtain = world.tokens.obtain_endpoint("/elsewhere");
     let log_in = move |request: HttpRequest, payload: web::Payload| {
         let obtain = obtain.clone();
         async move { call(&obtain, &request, payload).await }
     };
     let login = |path: &str| resource(path).route(post().to(log_in.clone()));
-    let router = world.router().service(login("/open").public()).service(login("/closed"));
+    let router = Router::new(world.guard()).service(login("/open").public()).service(login("/closed"));
     let app = serve(router).await;
     let wrong = r#"{"username":"john","password":"wrong"}"#;
     for (path, status) in [("/open", 400), ("/closed", 401)] {
@@ -319,7 +224,7 @@ async fn an_endpoint_that_a_handler_calls_is_behind_its_resource() {
 
 #[actix_web::test]
 async fn a_permission_on_the_path_sees_the_text_of_the_route_that_matched() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let by_path = permission_fn(|request: &AuthRequest<'_>| {
         let path = request.uri().path();
         Decision::allow_if(
@@ -327,8 +232,7 @@ async fn a_permission_on_the_path_sees_the_text_of_the_route_that_matched() {
         )
     });
     let echo = |path: web::Path<String>| async move { path.into_inner() };
-    let routes = world
-        .router()
+    let routes = Router::new(world.guard())
         .require(by_path)
         .service(resource("/admin/{name}").route(get().to(echo)))
         .service(resource("/admin/{name}/x.y").route(get().to(echo)))

@@ -11,33 +11,15 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::test::TestRequest;
 use actix_web::{App, Error as ActixError, HttpMessage, HttpRequest, body::MessageBody, dev, test, web};
 use async_trait::async_trait;
-use common::{World, request, send, serve, served, with_token};
+use common::{TwoUsers, request, send, serve, served, with_token};
 use portcullis_actix::portcullis::authentication::Authenticator;
-use portcullis_actix::portcullis::permission::permission_fn;
 use portcullis_actix::portcullis::{
-    Access, Account, AuthRequest, Decision, Denial, Error, Guard, Identity, RequestHead, Scheme, Unavailable,
-    User, UserId,
+    Account, Denial, Error, Guard, Identity, RequestHead, Scheme, Unavailable,
 };
 use portcullis_actix::{
     Auth, Authorized, LoadObject, MaybeAuth, Public, Rejection, Router, Seal, Session, get, resource,
 };
-
-struct Member;
-
-impl User for Member {
-    fn id(&self) -> UserId {
-        1.into()
-    }
-    fn username(&self) -> &'static str {
-        "member"
-    }
-    fn is_active(&self) -> bool {
-        true
-    }
-    fn auth_epoch(&self) -> i64 {
-        0
-    }
-}
+use portcullis_testing::suite::adapter::Member;
 
 struct Thing;
 
@@ -76,7 +58,7 @@ fn foreign(config: &mut web::ServiceConfig) {
 
 #[actix_web::test]
 async fn without_the_guard_nobody_is_served() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let bare = served(test::init_service(App::new().configure(foreign)).await, TestRequest::to_request);
     let sealed = App::new().configure(foreign).wrap(Seal);
     let sealed = served(test::init_service(sealed).await, TestRequest::to_request);
@@ -99,17 +81,13 @@ async fn without_the_guard_nobody_is_served() {
 }
 
 #[actix_web::test]
-async fn another_user_type_serves_nobody() {
-    let world = World::new().await;
-    let router = world
-        .router()
-        .service(resource("/auth").route(get().to(|_: Auth<Member>| async { "secret" })))
-        .service(resource("/maybe").route(get().to(|_: MaybeAuth<Member>| async { "secret" })).public())
+async fn an_option_of_another_user_type_serves_nobody() {
+    let world = TwoUsers::new().await;
+    let router = Router::new(world.guard())
         .service(resource("/option").route(get().to(|_: Option<Auth<Member>>| async { "secret" })).public())
-        .service(resource("/session").route(get().to(|_: Session<Member>| async { "secret" })))
         .service(resource("/two").route(get().to(|_: Option<Session<Member>>| async { "secret" })).public());
     let app = serve(router).await;
-    for path in ["/auth", "/maybe", "/option", "/session", "/two"] {
+    for path in ["/option", "/two"] {
         let answer = send(&app, with_token("GET", path, &world.john)).await;
         assert_eq!((answer.status.as_u16(), answer.body.as_str()), (500, SERVER_ERROR), "{path}");
     }
@@ -117,7 +95,7 @@ async fn another_user_type_serves_nobody() {
 
 #[actix_web::test]
 async fn a_session_without_sessions_is_a_misconfiguration() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let guard =
         Guard::builder(world.users.clone()).authenticate(world.tokens.authenticator()).build().unwrap();
     let router = Router::new(guard)
@@ -131,9 +109,11 @@ async fn a_session_without_sessions_is_a_misconfiguration() {
 
 #[actix_web::test]
 async fn an_option_is_none_for_nobody_and_nothing_else() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let open = resource("/open").route(get().to(option)).public();
-    let app = serve(world.router().service(open).service(resource("/closed").route(get().to(option)))).await;
+    let app =
+        serve(Router::new(world.guard()).service(open).service(resource("/closed").route(get().to(option))))
+            .await;
     let broken = Guard::builder(world.users.clone()).authenticate(Broken).build().unwrap();
     let broken = serve(Router::new(broken).service(resource("/open").route(get().to(option)).public())).await;
     for (name, app, request, status, body) in [
@@ -171,8 +151,8 @@ async fn forge(
 
 #[actix_web::test]
 async fn what_other_code_inserts_is_not_believed() {
-    let world = World::new().await;
-    let router = world.router().service(resource("/auth").route(get().to(whoami)));
+    let world = TwoUsers::new().await;
+    let router = Router::new(world.guard()).service(resource("/auth").route(get().to(whoami)));
     let routes = router.service(resource("/maybe").route(get().to(maybe)).public()).build().unwrap();
     let app = App::new().configure(|config| routes.configure(config)).wrap(from_fn(forge));
     let app = served(test::init_service(app).await, TestRequest::to_request);
@@ -182,27 +162,6 @@ async fn what_other_code_inserts_is_not_believed() {
     let bare = App::new().configure(foreign).wrap(from_fn(forge));
     let bare = served(test::init_service(bare).await, TestRequest::to_request);
     assert_eq!(send(&bare, request("GET", "/auth")).await.status, 500);
-}
-
-#[actix_web::test]
-async fn nobody_is_let_in_only_as_nobody() {
-    let world = World::new().await;
-    let router = world.router().service(resource("/maybe").route(get().to(maybe)).public());
-    let app = serve(router.service(resource("/auth").route(get().to(whoami)).public())).await;
-    let bearer = |value: &str| request("GET", "/maybe").insert_header(("authorization", value));
-    for (name, request, status, body) in [
-        ("nothing sent", request("GET", "/maybe"), 200, "nobody"),
-        ("a good token", bearer(&format!("Token {}", world.john)), 200, "john"),
-        ("a bad token", bearer("Token pct_bad"), 401, ""),
-        ("an empty token", bearer("Token"), 401, ""),
-        ("a good token, cut", bearer(&format!("Token {}", &world.john[..20])), 401, ""),
-        ("`Auth` on an open route", request("GET", "/auth"), 401, ""),
-    ] {
-        let answer = send(&app, request).await;
-        assert_eq!(answer.status, status, "{name}: {}", answer.body);
-        assert!(body.is_empty() || answer.body == body, "{name}: {}", answer.body);
-        assert_eq!(answer.headers.contains_key("www-authenticate"), status == 401, "{name}");
-    }
 }
 
 struct Broken;
@@ -219,45 +178,17 @@ impl Authenticator for Broken {
 }
 
 #[actix_web::test]
-async fn an_outage_is_503_also_where_nobody_may_pass() {
-    let world = World::new().await;
-    let guard = Guard::builder(world.users.clone()).authenticate(Broken).build().unwrap();
-    let router = Router::new(guard).service(resource("/maybe").route(get().to(maybe)).public());
-    let app = serve(router.service(resource("/auth").route(get().to(whoami)))).await;
-    for (method, path) in [("GET", "/maybe"), ("GET", "/auth"), ("PUT", "/maybe"), ("PUT", "/auth")] {
-        let answer = send(&app, request(method, path)).await;
-        assert_eq!(answer.status, 503, "{method} {path}");
-        assert!(answer.headers.contains_key("retry-after"), "{method} {path}");
-        assert!(!answer.body.contains("10.0.0.7"), "{method} {path}: {}", answer.body);
-    }
-}
-
-#[actix_web::test]
-async fn a_handlers_refusal_gets_the_routes_challenges() {
-    let world = World::new().await;
-    let refuse = |path: &str, error: fn() -> Error| {
-        resource(path).route(get().to(move || async move { Err::<String, _>(Rejection::from(error())) }))
-    };
+async fn a_refusal_in_an_error_of_the_applications_is_answered_as_such() {
+    let world = TwoUsers::new().await;
     let wrapped = || async { Err::<String, _>(AppError(Denial::new("Not today.").into())) };
-    let router = world
-        .router()
-        .service(refuse("/denied", || Denial::new("Not today.").into()))
-        .service(refuse("/hidden", || Denial::default().hide().into()))
-        .service(refuse("/outage", || Unavailable::new("secret").into()))
+    let router = Router::new(world.guard())
         .service(resource("/wrapped").route(get().to(wrapped)))
         .service(resource("/auth").route(get().to(whoami)).public());
     let app = serve(router).await;
-    for (path, status, body) in [
-        ("/denied", 403, r#"{"detail":"Not today."}"#),
-        ("/wrapped", 403, r#"{"detail":"Not today."}"#),
-        ("/hidden", 404, r#"{"detail":"Not found."}"#),
-        ("/outage", 503, r#"{"detail":"Service temporarily unavailable, try again later."}"#),
-    ] {
-        let answer = send(&app, with_token("GET", path, &world.john)).await;
-        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (status, body), "{path}");
-        assert_eq!(answer.header("content-type"), Some("application/json"), "{path}");
-        assert_eq!(answer.header("vary"), Some("authorization, cookie"), "{path}");
-    }
+    let answer = send(&app, with_token("GET", "/wrapped", &world.john)).await;
+    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (403, r#"{"detail":"Not today."}"#));
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(answer.header("vary"), Some("authorization, cookie"));
     let answer = send(&app, request("GET", "/auth")).await;
     assert_eq!((answer.status.as_u16(), answer.header("www-authenticate")), (401, Some("Token")));
 }
@@ -276,37 +207,4 @@ impl actix_web::ResponseError for AppError {
     fn error_response(&self) -> actix_web::HttpResponse {
         self.0.error_response()
     }
-}
-
-#[actix_web::test]
-async fn the_peer_is_the_servers_word() {
-    let world = World::new().await;
-    let is_local = permission_fn(|request: &AuthRequest<'_>| {
-        Decision::allow_if(request.client().is_some_and(|client| client.is_loopback()))
-    });
-    let app =
-        serve(world.router().service(resource("/").route(get().to(|| async { "ok" }).require(is_local))))
-            .await;
-    let from = |address: &str| with_token("GET", "/", &world.john).peer_addr(address.parse().unwrap());
-    let forwarded = || ("x-forwarded-for", "127.0.0.1");
-    for (name, request, status) in [
-        ("local", from("127.0.0.1:9"), 200),
-        ("distant", from("192.0.2.1:9"), 403),
-        ("unknown", with_token("GET", "/", &world.john), 403),
-        ("forwarded by nobody we trust", from("192.0.2.1:9").insert_header(forwarded()), 403),
-        ("forwarded by nobody we know", with_token("GET", "/", &world.john).insert_header(forwarded()), 403),
-    ] {
-        assert_eq!(send(&app, request).await.status, status, "{name}");
-    }
-}
-
-#[actix_web::test]
-async fn the_access_is_lent() {
-    let world = World::new().await;
-    async fn scheme(auth: Auth) -> String {
-        let access: &Access = auth.access();
-        format!("{} {}", auth.identity().scheme(), access.identity().is_some())
-    }
-    let app = serve(world.router().service(resource("/").route(get().to(scheme)))).await;
-    assert_eq!(send(&app, with_token("GET", "/", &world.john)).await.body, "token true");
 }

@@ -11,10 +11,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::{App, HttpServer};
-use common::World;
+use common::TwoUsers;
 use portcullis_actix::portcullis::permission::permission_fn;
 use portcullis_actix::portcullis::{AuthRequest, Decision};
-use portcullis_actix::{Auth, Seal, any, get, post, resource};
+use portcullis_actix::{Auth, Router, Seal, any, get, post, resource};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -31,12 +31,11 @@ async fn panics() -> String {
 }
 
 /// Starts a server on a free port; it ends with the test's runtime.
-async fn start(world: &World) -> SocketAddr {
+async fn start(world: &TwoUsers) -> SocketAddr {
     let local = permission_fn(|request: &AuthRequest<'_>| {
         Decision::allow_if(request.client().is_some_and(|client| client.is_loopback()))
     });
-    let routes = world
-        .router()
+    let routes = Router::new(world.guard())
         .service(resource("/").route(get().to(not_send)).route(post().to(not_send)))
         .service(resource("/open").route(any().to(|| async { "open" })).public())
         .service(resource("/local").route(get().to(|| async { "local" }).require(local)))
@@ -67,7 +66,7 @@ fn ask(target: &str, token: &str) -> String {
 
 #[actix_web::test]
 async fn every_worker_guards() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let address = start(&world).await;
     let mut threads = HashSet::new();
     for _ in 0..40 {
@@ -84,7 +83,7 @@ async fn every_worker_guards() {
 
 #[actix_web::test]
 async fn a_handler_that_panics_poisons_nothing() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let address = start(&world).await;
     for _ in 0..10 {
         assert_eq!(exchange(address, &ask("GET /panics", &world.john)).await, "");
@@ -96,7 +95,7 @@ async fn a_handler_that_panics_poisons_nothing() {
 
 #[actix_web::test]
 async fn what_only_a_real_connection_can_say() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let address = start(&world).await;
     let empty = |answer: &str| answer.ends_with("\r\n\r\n");
     for (target, token, status, is_empty) in [
@@ -120,7 +119,7 @@ async fn what_only_a_real_connection_can_say() {
 
 #[actix_web::test]
 async fn a_hostile_head_ends_in_400_or_a_refusal() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let address = start(&world).await;
     let many: String = (0..90).map(|number| format!("x-{number}: 1\r\n")).collect();
     let too_many: String = (0..40_000).map(|number| format!("x-{number}: 1\r\n")).collect();
@@ -157,12 +156,11 @@ fn field(name: &str, value: &str) -> Vec<u8> {
 
 #[actix_web::test]
 async fn in_http_2_the_target_carries_scheme_and_authority() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let full = permission_fn(|request: &AuthRequest<'_>| {
         Decision::allow_if(request.uri() == "http://books.test/h2?x=1")
     });
-    let routes = world
-        .router()
+    let routes = Router::new(world.guard())
         .service(resource("/h2").route(get().to(|| async { "seen" }).require(full)))
         .build()
         .unwrap();

@@ -10,10 +10,10 @@ use actix_web::http::StatusCode;
 use actix_web::middleware::{Condition, DefaultHeaders, Logger, Next, NormalizePath, from_fn};
 use actix_web::test::TestRequest;
 use actix_web::{App, Error, HttpResponse, error, test, web};
-use common::{Served, World, request, send, served, with_token};
+use common::{Served, TwoUsers, request, send, served, with_token};
 use portcullis_actix::portcullis::Policy;
 use portcullis_actix::portcullis::permission::IsAdminUser;
-use portcullis_actix::{Auth, GuardMiddleware, Public, Routes, Seal, any, get, resource};
+use portcullis_actix::{Auth, GuardMiddleware, Public, Router, Routes, Seal, any, get, resource};
 
 async fn ok() -> &'static str {
     "secret"
@@ -30,16 +30,15 @@ async fn pass(
     next.call(request).await
 }
 
-fn routes(world: &World) -> Routes {
-    world
-        .router()
+fn routes(world: &TwoUsers) -> Routes {
+    Router::new(world.guard())
         .service(resource("/ours").route(any().to(ok)))
         .service(resource("/ours/open").route(get().to(ok)).public())
         .build()
         .unwrap()
 }
 
-fn guard(world: &World) -> GuardMiddleware {
+fn guard(world: &TwoUsers) -> GuardMiddleware {
     GuardMiddleware::new(world.guard().route(&Policy::default().require(IsAdminUser)).unwrap())
 }
 
@@ -54,7 +53,7 @@ macro_rules! apps {
     };
 }
 
-async fn apps(world: &World) -> Vec<Served> {
+async fn apps(world: &TwoUsers) -> Vec<Served> {
     let ours = routes(world);
     let configure = |config: &mut web::ServiceConfig| ours.configure(config);
     let guard = || guard(world);
@@ -108,7 +107,7 @@ async fn apps(world: &World) -> Vec<Served> {
 
 #[actix_web::test]
 async fn no_order_of_wraps_opens_anything() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     for (number, app) in apps(&world).await.into_iter().enumerate() {
         for path in ["/ours", "/foreign/x", "/foreign/staff", "/ours/", "//ours", "/foreign/%78", "/unknown"]
         {
@@ -135,7 +134,7 @@ async fn no_order_of_wraps_opens_anything() {
 
 #[actix_web::test]
 async fn the_seal_replaces_what_no_guard_has_decided() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let ours = routes(&world);
     let with = |status: u16| move || async move { HttpResponse::new(StatusCode::from_u16(status).unwrap()) };
     let app = App::new()
@@ -177,7 +176,7 @@ async fn the_seal_replaces_what_no_guard_has_decided() {
 
 #[actix_web::test]
 async fn an_error_that_opens_something_is_sealed() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     for (status, sealed) in [(200, 500), (302, 500), (304, 304), (404, 404), (503, 503)] {
         let fails = move |_: ServiceRequest, _: &_| async move {
             Err::<ServiceResponse, _>(
@@ -199,7 +198,7 @@ async fn an_error_that_opens_something_is_sealed() {
 
 #[actix_web::test]
 async fn a_middleware_may_answer_a_refusal_in_its_own_way() {
-    let world = World::new().await;
+    let world = TwoUsers::new().await;
     let ours = routes(&world);
     let to_login = |request: ServiceRequest, next: &_| {
         let answered = Service::call(next, request);

@@ -1,29 +1,17 @@
-//! A small world that the tests share: two users with a token each, and a guard that knows tokens and sessions.
+//! Applications of actix-web's and requests to them.
 
 #![expect(dead_code, reason = "each test uses a part of it")]
 
 use std::rc::Rc;
 
 use actix_web::dev::{Service, ServiceResponse};
-use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderMap, SET_COOKIE};
+use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderMap};
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::TestRequest;
 use actix_web::{App, Error, body::MessageBody, test};
 use futures_util::future::LocalBoxFuture;
-use portcullis_actix::portcullis::store::{MemoryStore, NewUser};
-use portcullis_actix::portcullis::{Guard, GuardBuilder, NewToken, SessionConfig, Sessions, Tokens, Users};
-use portcullis_actix::{Rejection, Router, Seal, Session, get, post, resource};
-
-pub(crate) struct World {
-    pub(crate) store: MemoryStore,
-    pub(crate) users: Users,
-    pub(crate) tokens: Tokens,
-    pub(crate) sessions: Sessions,
-    /// John owns things.
-    pub(crate) john: String,
-    /// Mary is staff.
-    pub(crate) mary: String,
-}
+use portcullis_actix::{Router, Seal};
+pub(crate) use portcullis_testing::TwoUsers;
 
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -34,61 +22,9 @@ pub(crate) struct Answer {
 /// A whole application of actix-web's.
 pub(crate) struct Served(Box<dyn Fn(TestRequest) -> LocalBoxFuture<'static, Answer>>);
 
-impl World {
-    pub(crate) async fn new() -> Self {
-        Self::with_sessions(SessionConfig::default()).await
-    }
-
-    pub(crate) async fn with_sessions(config: SessionConfig) -> Self {
-        let store = MemoryStore::new();
-        let users = Users::new(store.clone());
-        let tokens = Tokens::new(store.clone());
-        let sessions = Sessions::new(store.clone(), config);
-        let mut issued = Vec::new();
-        for user in [NewUser::new("john"), NewUser::new("mary").with_staff()] {
-            let user = users.create_user(user, None).await.unwrap();
-            let token = tokens.issue(&user.id, NewToken::default()).await.unwrap();
-            issued.push(token.expose_secret().clone());
-        }
-        let mary = issued.pop().unwrap();
-        let john = issued.pop().unwrap();
-        Self { store, users, tokens, sessions, john, mary }
-    }
-
-    pub(crate) fn builder(&self) -> GuardBuilder {
-        Guard::builder(self.users.clone())
-            .authenticate(self.tokens.authenticator())
-            .authenticate(self.sessions.authenticator())
-    }
-
-    pub(crate) fn guard(&self) -> Guard {
-        self.builder().build().unwrap()
-    }
-
-    pub(crate) fn router(&self) -> Router {
-        Router::new(self.guard())
-    }
-
-    /// Adds a login without a password for tests, and the source of CSRF tokens.
-    pub(crate) fn with_login(&self, router: Router) -> Router {
-        let users = self.users.clone();
-        let log_in = move |session: Session| {
-            let users = users.clone();
-            async move {
-                let john = users.find_by_name("john").await?.unwrap();
-                session.log_in(&john).await?;
-                Ok::<_, Rejection>("")
-            }
-        };
-        router
-            .service(resource("/log-in").route(post().to(log_in)).public())
-            .service(resource("/csrf").route(get().to(csrf)))
-    }
-}
-
-async fn csrf(session: Session) -> Result<String, Rejection> {
-    let token = session.csrf_token().await?;
-    Ok(token.map(|token| token.expose_secret().clone()).unwrap_or_default())
+/// Adds the endpoints of the sessions, for [`log_in`].
+pub(crate) fn with_login(world: &TwoUsers, router: Router) -> Router {
+    router.service(world.sessions.endpoints("/session"))
 }
 
 /// Starts an application of these routes and a seal.
@@ -134,11 +70,17 @@ pub(crate) async fn send(app: &Served, request: TestRequest) -> Answer {
     (app.0)(request).await
 }
 
-/// Logs John in and returns the `Cookie` header.
-pub(crate) async fn log_in(app: &Served) -> String {
-    let answer = send(app, request("POST", "/log-in")).await;
+/// Logs John in: the `Cookie` header and a CSRF token.
+pub(crate) async fn log_in(world: &TwoUsers, app: &Served) -> (String, String) {
+    let john = world.users.find_by_name("john").await.unwrap().unwrap();
+    world.users.set_password(&john.id, "right").await.unwrap();
+    let login =
+        from_browser("POST", "/session/login", "").insert_header(("content-type", "application/json"));
+    let answer = send(app, login.set_payload(r#"{"username":"john","password":"right"}"#)).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
-    answer.cookies()
+    let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let csrf = send(app, from_browser("GET", "/session/csrf", &cookie)).await;
+    (cookie, csrf.body.split('"').nth(3).unwrap().to_owned())
 }
 
 /// Makes a request of a browser from our own site.
@@ -152,12 +94,5 @@ pub(crate) fn from_browser(method: &str, uri: &str, cookies: &str) -> TestReques
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-
-    /// What a browser would send back.
-    pub(crate) fn cookies(&self) -> String {
-        let pairs = self.headers.get_all(SET_COOKIE);
-        let pairs: Vec<_> = pairs.map(|value| value.to_str().unwrap().split(';').next().unwrap()).collect();
-        pairs.join("; ")
     }
 }
