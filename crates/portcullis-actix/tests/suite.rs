@@ -6,13 +6,14 @@ use std::net::{IpAddr, SocketAddr};
 
 use actix_http::Request as ActixRequest;
 use actix_web::body::to_bytes;
-use actix_web::dev::{Service, ServiceResponse};
+use actix_web::dev::{Payload, Service, ServiceResponse};
+use actix_web::error::PayloadError;
 use actix_web::test::{TestRequest, init_service};
 use actix_web::web::{self, Json, Path};
 use actix_web::{App, Error, FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use bytes::Bytes;
-use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
+use futures_util::{FutureExt, StreamExt};
 use http::{Request, Response};
 use portcullis_actix::portcullis::permission::{AllowAny, IsAdminUser, IsAuthenticated};
 use portcullis_actix::{
@@ -20,7 +21,9 @@ use portcullis_actix::{
     post, put, resource, scope,
 };
 use portcullis_testing::suite::Broken;
-use portcullis_testing::suite::adapter::{self, Adapter, IsLocal, IsOwner, Member, SeesFullPath, World};
+use portcullis_testing::suite::adapter::{
+    self, Adapter, IsLocal, IsOwner, Member, Pieces, SeesFullPath, World,
+};
 
 #[actix_web::test]
 async fn actix_keeps_the_contract() -> Result<(), Broken> {
@@ -39,7 +42,7 @@ impl Adapter for Actix {
         self.table.clone()
     }
 
-    async fn send(&self, request: Request<Bytes>, peer: Option<IpAddr>) -> Response<Bytes> {
+    async fn send(&self, request: Request<Pieces>, peer: Option<IpAddr>) -> Response<Bytes> {
         let (head, body) = request.into_parts();
         let is_head = head.method == http::Method::HEAD;
         let method = actix_web::http::Method::from_bytes(head.method.as_str().as_bytes()).unwrap();
@@ -50,7 +53,9 @@ impl Adapter for Actix {
         if let Some(peer) = peer {
             converted = converted.peer_addr(SocketAddr::from((peer, 50_000)));
         }
-        let converted = converted.set_payload(body).to_request();
+        let body = body.map(|piece| Ok::<_, PayloadError>(piece.unwrap()));
+        let (converted, _) =
+            converted.to_request().replace_payload(Payload::Stream { payload: Box::pin(body) as _ });
         converted.extensions_mut().insert(head.extensions);
         let answer = match (self.serve)(converted).await {
             Ok(answer) => answer.into_parts().1,
@@ -81,6 +86,7 @@ async fn mount(world: &World) -> Actix {
         .service(resource("/maybe").route(get().to(maybe)).route(post().to(maybe)).public())
         .service(resource("/open").route(get().to(whoami)).require(AllowAny))
         .service(resource("/echo").route(post().to(echo)).route(put().to(echo)))
+        .service(resource("/pieces").route(post().to(pieces)))
         .service(resource("/any").route(any().to(method)))
         .service(resource("/both").route(any().to(method)).route(get().to(method)))
         .service(rare.authenticate_with(world.tokens().authenticator()))
@@ -176,6 +182,14 @@ async fn whoami(auth: Auth) -> String {
 
 async fn maybe(auth: MaybeAuth) -> String {
     auth.user().map_or_else(|| "nobody".to_owned(), |user| user.username.clone())
+}
+
+async fn pieces(mut body: web::Payload) -> String {
+    let mut pieces = 0;
+    while body.next().await.is_some_and(|piece| piece.is_ok()) {
+        pieces += 1;
+    }
+    pieces.to_string()
 }
 
 async fn method(request: HttpRequest) -> String {

@@ -17,7 +17,9 @@ use portcullis_axum::{
     Auth, Authorized, LoadObject, MaybeAuth, Rejection, RouteTable, Router, Session, any, get, on, post,
 };
 use portcullis_testing::suite::Broken;
-use portcullis_testing::suite::adapter::{self, Adapter, IsLocal, IsOwner, Member, SeesFullPath, World};
+use portcullis_testing::suite::adapter::{
+    self, Adapter, IsLocal, IsOwner, Member, Pieces, SeesFullPath, World,
+};
 use tower::ServiceExt;
 
 #[tokio::test]
@@ -35,11 +37,11 @@ impl Adapter for Axum {
         self.table.clone()
     }
 
-    async fn send(&self, mut request: Request<Bytes>, peer: Option<IpAddr>) -> Response<Bytes> {
+    async fn send(&self, mut request: Request<Pieces>, peer: Option<IpAddr>) -> Response<Bytes> {
         if let Some(peer) = peer {
             request.extensions_mut().insert(ConnectInfo(SocketAddr::from((peer, 50_000))));
         }
-        let response = self.router.clone().oneshot(request.map(Body::from)).await.unwrap();
+        let response = self.router.clone().oneshot(request.map(Body::from_stream)).await.unwrap();
         let (parts, body) = response.into_parts();
         Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
     }
@@ -53,6 +55,7 @@ async fn mount(world: &World) -> Axum {
         .route("/maybe", get(maybe).post(maybe).public())
         .route("/open", get(whoami).require(AllowAny))
         .route("/echo", post(echo).put(echo))
+        .route("/pieces", post(pieces))
         .route("/any", any(method))
         .route("/both", any(method).get(method))
         .route("/rare", rare.authenticate_with(world.tokens().authenticator()))
@@ -136,6 +139,14 @@ async fn whoami(auth: Auth) -> String {
 
 async fn maybe(auth: MaybeAuth) -> String {
     auth.user().map_or_else(|| "nobody".to_owned(), |user| user.username.clone())
+}
+
+async fn pieces(mut body: Body) -> String {
+    let mut pieces = 0;
+    while body.frame().await.is_some_and(|frame| frame.is_ok()) {
+        pieces += 1;
+    }
+    pieces.to_string()
 }
 
 async fn method(method: Method) -> String {

@@ -15,10 +15,10 @@ use http_body_util::{BodyExt, Full};
 use hyper::service::Service;
 use portcullis_hyper::{GuardService, LoadObject, Rejection, RouteTable, authorized};
 use portcullis_testing::suite::Broken;
-use portcullis_testing::suite::adapter::{self, Adapter, World};
-use routes::{Name, Note};
+use portcullis_testing::suite::adapter::{self, Adapter, Pieces, World};
+use routes::{Body, Name, Note};
 
-type Request = portcullis_hyper::Request<Full<Bytes>>;
+type Request = portcullis_hyper::Request<Body>;
 type Answer = Result<Response<Full<Bytes>>, Rejection>;
 type Handler = fn(Name, Request) -> BoxFuture<'static, Answer>;
 
@@ -54,12 +54,12 @@ impl Adapter for Hyper {
         self.table.clone()
     }
 
-    async fn send(&self, request: http::Request<Bytes>, peer: Option<IpAddr>) -> Response<Bytes> {
-        let request = request.map(Full::new);
+    async fn send(&self, request: http::Request<Pieces>, peer: Option<IpAddr>) -> Response<Bytes> {
         let authorize = async |head: &Parts| authorized(head, &()).await;
-        if let Some(refused) = routes::unguarded(&request, authorize).await {
-            return refused;
-        }
+        let request = match routes::unguarded(request.map(Body), authorize).await {
+            Ok(request) => request,
+            Err(refused) => return refused,
+        };
         let service = match peer {
             Some(peer) => self.service.with_peer(SocketAddr::from((peer, 50_000))),
             None => self.service.clone(),

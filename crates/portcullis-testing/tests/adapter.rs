@@ -15,7 +15,9 @@ use portcullis::permission::{AllowAny, IsAdminUser, IsAuthenticated};
 use portcullis::routing::{Built, Found, Methods, Resource, RouteTable, Routes, Unknown};
 use portcullis::{Account, Admission, AnyAccess, Identity, Pending, Policy, Rejection, Route};
 use portcullis_testing::suite::Broken;
-use portcullis_testing::suite::adapter::{self, Adapter, IsLocal, IsOwner, Note, SeesFullPath, World};
+use portcullis_testing::suite::adapter::{
+    self, Adapter, IsLocal, IsOwner, Note, Pieces, SeesFullPath, World,
+};
 
 #[tokio::test]
 async fn an_adapter_without_a_framework_keeps_the_contract() -> Result<(), Broken> {
@@ -53,6 +55,10 @@ async fn every_broken_adapter_is_caught() {
         (Fault::ForgetsARoute, "the_table_at_start_up_is_the_documented_one"),
         (Fault::OpensARoute, "the_table_at_start_up_is_the_documented_one"),
         (Fault::OpensARoute, "every_method_of_every_route_is_decided_before_it_is_answered"),
+        (Fault::ReadsWithoutEnd, "the_guard_stops_reading_where_a_form_is_too_large"),
+        (Fault::CollectsTheBodyFirst, "the_guard_stops_reading_where_a_form_is_too_large"),
+        (Fault::CollectsTheBodyFirst, "an_upload_that_proves_its_origin_otherwise_streams"),
+        (Fault::CollectsTheBodyFirst, "of_a_refused_request_nothing_is_read"),
         (Fault::AnotherUserIsNobody, "for_another_user_type_nobody_is_served"),
         (Fault::NoSessionsIsNoSession, "without_sessions_there_is_none_to_take"),
         (Fault::AnswersForAPanic, "a_handler_that_panics_or_is_dropped_saves_nothing"),
@@ -109,6 +115,7 @@ enum Fault {
     GuardsUnknownPaths,
     ForgetsARoute,
     OpensARoute,
+    CollectsTheBodyFirst,
     AnotherUserIsNobody,
     NoSessionsIsNoSession,
     AnswersForAPanic,
@@ -158,6 +165,7 @@ impl Plain {
             .route("/maybe", of(&[Method::GET, Method::POST], "maybe").public())
             .route("/open", get("whoami").require(AllowAny))
             .route("/echo", of(&[Method::POST, Method::PUT], "echo"))
+            .route("/pieces", of(&[Method::POST], "pieces"))
             .route("/any", Methods::any(Handler::Named("method")))
             .route("/both", both)
             .route(
@@ -243,8 +251,11 @@ impl Plain {
         self.fault == fault
     }
 
-    async fn answer(&self, request: Request<Bytes>, peer: Option<IpAddr>) -> Response<Bytes> {
-        let (mut parts, body) = request.into_parts();
+    async fn answer(&self, request: Request<Pieces>, peer: Option<IpAddr>) -> Response<Bytes> {
+        let (mut parts, mut body) = request.into_parts();
+        if self.has(Fault::CollectsTheBodyFirst) {
+            body = read(&mut body, usize::MAX).unwrap().into();
+        }
         let path = parts.uri.path().to_owned();
         if let Some(name) = path.strip_prefix("/unguarded/") {
             let name = if name == "auth" { "whoami" } else { name };
@@ -294,7 +305,7 @@ impl Plain {
         route: &Route,
         next: Next<'_>,
         allow: Option<&HeaderValue>,
-        (mut parts, mut body): (Parts, Bytes),
+        (mut parts, mut body): (Parts, Pieces),
         peer: Option<IpAddr>,
     ) -> Response<Bytes> {
         let old = parts.extensions.clone();
@@ -302,14 +313,12 @@ impl Plain {
         self.strip(&mut parts);
         let admitted = match route.admit(&mut parts, peer).await {
             Ok(Admission::Ready(admitted)) => Ok(admitted),
-            Ok(Admission::NeedsBody(_))
-                if body.len() > Pending::<Account>::LIMIT && !self.has(Fault::ReadsWithoutEnd) =>
-            {
-                return Pending::<Account>::too_large();
-            }
             Ok(Admission::NeedsBody(pending)) => {
-                let admitted = pending.with_body(&mut parts, &body).await;
-                body = self.replay(body);
+                let Some(form) = self.read(&mut body, Pending::<Account>::LIMIT) else {
+                    return Pending::<Account>::too_large();
+                };
+                let admitted = pending.with_body(&mut parts, &form).await;
+                body = self.replay(form).into();
                 admitted
             }
             Err(refusal) => Err(refusal),
@@ -327,18 +336,16 @@ impl Plain {
             parts.extensions = old;
         }
         let method = parts.method.clone();
-        let run = async |parts, body| match next {
+        let run = async |parts, mut body| match next {
             Next::NotAllowed(resource) => resource.not_allowed(&method),
             Next::Handler(Handler::Named(name)) => {
                 self.run(name, parts, body).await.unwrap_or_else(Rejection::into_response)
             }
-            Next::Handler(Handler::Endpoint(_))
-                if body.len() > Endpoint::<Account>::LIMIT && !self.has(Fault::ReadsWithoutEnd) =>
-            {
-                Pending::<Account>::too_large()
-            }
             Next::Handler(Handler::Endpoint(endpoint)) => {
-                endpoint.call(Request::from_parts(parts, body)).await
+                match self.read(&mut body, Endpoint::<Account>::LIMIT) {
+                    Some(body) => endpoint.call(Request::from_parts(parts, body)).await,
+                    None => Pending::<Account>::too_large(),
+                }
             }
         };
         if self.has(Fault::ForgetsFinish) {
@@ -366,6 +373,10 @@ impl Plain {
         }
     }
 
+    fn read(&self, body: &mut Pieces, limit: usize) -> Option<Bytes> {
+        read(body, if self.has(Fault::ReadsWithoutEnd) { usize::MAX } else { limit })
+    }
+
     fn strip(&self, parts: &mut Parts) {
         if self.has(Fault::StripsThePrefix) && parts.uri.path().starts_with("/strict") {
             parts.uri = parts.uri.path().replacen("/strict", "", 1).parse().unwrap_or_default();
@@ -380,7 +391,8 @@ impl Plain {
         }
     }
 
-    async fn run(&self, name: &str, parts: Parts, body: Bytes) -> Answer {
+    async fn run(&self, name: &str, parts: Parts, mut body: Pieces) -> Answer {
+        let all = |body: &mut Pieces| read(body, usize::MAX).unwrap();
         let extensions = &parts.extensions;
         let last = parts.uri.path().rsplit('/').next().unwrap_or_default();
         let text = match name {
@@ -392,14 +404,27 @@ impl Plain {
             "session" if self.has(Fault::NoSessionsIsNoSession) => String::new(),
             "note" => authorize(&parts, last).await?.0.to_string(),
             "rename" if self.has(Fault::ReadsTheBodyFirst) => {
-                let name = named(&body)?;
+                let name = named(&all(&mut body))?;
                 format!("{} {name}", authorize(&parts, last).await?.0)
             }
-            "rename" => format!("{} {}", authorize(&parts, last).await?.0, named(&body)?),
-            name => return adapter::handle(name, &parts, body, |note| note).await,
+            "rename" => format!("{} {}", authorize(&parts, last).await?.0, named(&all(&mut body))?),
+            "pieces" => std::iter::from_fn(|| body.piece()).count().to_string(),
+            name => return adapter::handle(name, &parts, all(&mut body), |note| note).await,
         };
         Ok(Response::new(text.into()))
     }
+}
+
+/// Reads a body up to a limit.
+fn read(body: &mut Pieces, limit: usize) -> Option<Bytes> {
+    let mut all = Vec::new();
+    while let Some(piece) = body.piece() {
+        all.extend_from_slice(&piece);
+        if all.len() > limit {
+            return None;
+        }
+    }
+    Some(all.into())
 }
 
 fn named(body: &Bytes) -> Result<String, Rejection> {
@@ -433,7 +458,7 @@ impl Adapter for Plain {
         self.table.clone()
     }
 
-    async fn send(&self, request: Request<Bytes>, peer: Option<IpAddr>) -> Response<Bytes> {
+    async fn send(&self, request: Request<Pieces>, peer: Option<IpAddr>) -> Response<Bytes> {
         let is_head = request.method() == Method::HEAD;
         let mut response = self.answer(request, peer).await;
         if is_head && !self.has(Fault::HeadKeepsItsBody) {

@@ -12,10 +12,10 @@ use http::request::Parts;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use portcullis_testing::suite::Broken;
-use portcullis_testing::suite::adapter::{self, Adapter, World};
+use portcullis_testing::suite::adapter::{self, Adapter, Pieces, World};
 use portcullis_tower::portcullis::{AnyAccess, Rejection};
 use portcullis_tower::{GuardLayer, Matched, Replay, RouteTable};
-use routes::{Name, Note};
+use routes::{Body, Name, Note};
 use tower::{Layer, ServiceExt};
 
 #[tokio::test]
@@ -38,16 +38,16 @@ impl Adapter for Tower {
         self.table.clone()
     }
 
-    async fn send(&self, request: Request<Bytes>, peer: Option<IpAddr>) -> Response<Bytes> {
-        let request = request.map(Full::new);
-        if let Some(refused) = routes::unguarded(&request, authorize).await {
-            return refused;
-        }
+    async fn send(&self, request: Request<Pieces>, peer: Option<IpAddr>) -> Response<Bytes> {
+        let request = match routes::unguarded(request.map(Body), authorize).await {
+            Ok(request) => request,
+            Err(refused) => return refused,
+        };
         let layer = match peer {
             Some(peer) => self.layer.clone().with_peer(move |_| Some(peer)),
             None => self.layer.clone(),
         };
-        let service = layer.layer(tower::service_fn(async |request: Request<Replay<Full<Bytes>>>| {
+        let service = layer.layer(tower::service_fn(async |request: Request<Replay<Body>>| {
             let name = *Matched::<Name>::of(request.extensions()).unwrap().tag();
             let answer = routes::handle(name, request, authorize).await;
             Ok::<_, Infallible>(answer.unwrap_or_else(|rejection| rejection.into_response().map(Full::new)))

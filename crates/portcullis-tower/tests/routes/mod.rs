@@ -1,10 +1,15 @@
 //! The routes of the contract of adapters on this router: a route is the name of its handler.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Extensions, Method, Response, StatusCode};
-use http_body_util::Full;
-use portcullis_testing::suite::adapter::{self, IsLocal, IsOwner, SeesFullPath, World};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full};
+use portcullis_testing::suite::adapter::{self, IsLocal, IsOwner, Pieces, SeesFullPath, World};
 use portcullis_tower::portcullis::Rejection;
 use portcullis_tower::portcullis::permission::{AllowAny, IsAdminUser, IsAuthenticated};
 use portcullis_tower::{Matched, Replay, Router, any, collect, get, on, post};
@@ -19,6 +24,7 @@ pub(crate) fn router(world: &World) -> Router<Name> {
         .route("/maybe", get("maybe").post("maybe").public())
         .route("/open", get("whoami").require(AllowAny))
         .route("/echo", post("echo").put("echo"))
+        .route("/pieces", post("pieces"))
         .route("/any", any("method"))
         .route("/both", any("method").get("method"))
         .route("/rare", rare.authenticate_with(world.tokens().authenticator()))
@@ -77,6 +83,21 @@ fn scopes(world: &World) -> Router<Name> {
     Router::new(world.guard()).nest("/strict", strict).nest("/few", few)
 }
 
+/// The body of a request of the contract.
+pub(crate) struct Body(pub(crate) Pieces);
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.piece().map(|piece| Ok(Frame::data(piece))))
+    }
+}
+
 /// What is loaded is a type of this crate.
 pub(crate) struct Note(pub(crate) adapter::Note);
 
@@ -101,7 +122,7 @@ impl Note {
 /// Answers by the name of a handler; `authorize` loads and checks a note as the adapter does.
 pub(crate) async fn handle(
     name: Name,
-    request: http::Request<Replay<Full<Bytes>>>,
+    request: http::Request<Replay<Body>>,
     authorize: impl AsyncFnOnce(&Parts) -> Result<Note, Rejection>,
 ) -> Result<Response<Full<Bytes>>, Rejection> {
     let (head, body) = request.into_parts();
@@ -112,6 +133,13 @@ pub(crate) async fn handle(
             let name: String = serde_json::from_slice(&collect(body, 4096).await?)
                 .map_err(|_| answer(StatusCode::BAD_REQUEST, "no string"))?;
             format!("{note} {name}")
+        }
+        "pieces" => {
+            let (mut body, mut pieces) = (body, 0);
+            while body.frame().await.is_some_and(|frame| frame.is_ok()) {
+                pieces += 1;
+            }
+            pieces.to_string()
         }
         name => {
             let body = collect(body, usize::MAX).await?;
@@ -125,16 +153,18 @@ fn answer(status: StatusCode, text: &'static str) -> Rejection {
     Rejection::answer(Response::builder().status(status).body(Bytes::from_static(text.as_bytes())).unwrap())
 }
 
-/// Refuses a request of a path outside of the router, if it is one, as its handler does and its server would.
+/// Refuses a request of a path outside of the router as its handler does and its server would; others come back.
 pub(crate) async fn unguarded(
-    request: &http::Request<Full<Bytes>>,
+    request: http::Request<Body>,
     authorize: impl AsyncFnOnce(&Parts) -> Result<Note, Rejection>,
-) -> Option<Response<Bytes>> {
-    let name = request.uri().path().strip_prefix("/unguarded/")?;
+) -> Result<http::Request<Body>, Response<Bytes>> {
     let known = [("auth", "whoami"), ("maybe", "maybe"), ("session", "session"), ("note", "note")];
-    let (_, handler) = known.into_iter().find(|(path, _)| *path == name)?;
-    let refused = handle(handler, request.clone().map(Replay::Right), authorize).await.unwrap_err();
-    let refused = refused.into_response();
+    let name = request.uri().path().strip_prefix("/unguarded/");
+    let Some((_, handler)) = known.into_iter().find(|(path, _)| Some(*path) == name) else {
+        return Ok(request);
+    };
+    let is_head = request.method() == Method::HEAD;
+    let refused = handle(handler, request.map(Replay::Right), authorize).await.unwrap_err().into_response();
     // hyper takes the body off an answer to HEAD; nobody else does here.
-    Some(if request.method() == Method::HEAD { refused.map(|_| Bytes::new()) } else { refused })
+    Err(if is_head { refused.map(|_| Bytes::new()) } else { refused })
 }

@@ -1,9 +1,15 @@
 //! The guard reads a body to prove an origin, and the handler gets the same bytes.
 
-use super::Adapter;
-use super::answer::{STRANGER, answer, refused, says, unauthorized};
-use super::stage::{Clause, Row, Stage, Who};
-use crate::suite::stage::Check;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use http::Request;
+
+use super::answer::{STRANGER, answer, refused, says, shown, unauthorized};
+use super::stage::{Clause, Row, Stage, Who, compare, verdict};
+use super::{Adapter, Pieces};
+use crate::suite::stage::{Check, ensure, same};
 use crate::{RequestBuilder, request};
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -11,11 +17,14 @@ const MULTIPART: &str = "multipart/form-data; boundary=x";
 /// The most that the guard reads.
 const LIMIT: usize = 64 * 1024;
 
-pub(super) fn clauses<A: Adapter>() -> [Clause<A>; 4] {
+pub(super) fn clauses<A: Adapter>() -> [Clause<A>; 7] {
     super::clauses![
         a_form_that_proves_its_origin_reaches_the_handler_byte_for_byte,
         a_form_without_a_good_token_is_refused,
         the_guard_reads_64_kib_of_a_form_and_no_more,
+        the_guard_stops_reading_where_a_form_is_too_large,
+        an_upload_that_proves_its_origin_otherwise_streams,
+        of_a_refused_request_nothing_is_read,
         an_endpoint_reads_64_kib_and_no_more,
     ]
 }
@@ -110,6 +119,60 @@ async fn the_guard_reads_64_kib_of_a_form_and_no_more<A: Adapter>(stage: &Stage<
             ("a byte more with a token of the API", john(LIMIT + 1), bytes(LIMIT + 1)),
         ]))
         .await
+}
+
+fn in_pieces(
+    request: RequestBuilder,
+    piece: &'static [u8],
+    number: usize,
+) -> (Request<Pieces>, Arc<AtomicUsize>) {
+    let pieces = Pieces::new(std::iter::repeat_n(Bytes::from_static(piece), number));
+    let read = pieces.read();
+    (request.build().map(|_| pieces), read)
+}
+
+async fn the_guard_stops_reading_where_a_form_is_too_large<A: Adapter>(stage: &Stage<A>) -> Check {
+    let browser = stage.log_in().await?;
+    let form = browser.without_token("POST", "/echo").body(FORM, "");
+    let (request, read) = in_pieces(form, &[b'x'; LIMIT / 4], 64);
+    let status = stage.send_in_pieces(request).await.status();
+    same("the status", &status.as_u16(), &413)?;
+    let read = read.load(Ordering::SeqCst);
+    ensure(read <= 5, &format!("{read} pieces of 16 KiB are no more than it must read"))
+}
+
+async fn an_upload_that_proves_its_origin_otherwise_streams<A: Adapter>(stage: &Stage<A>) -> Check {
+    let browser = stage.log_in().await?;
+    let mut wrong = Vec::new();
+    for (name, request) in [
+        ("a form with the header", browser.request("POST", "/pieces").body(FORM, "")),
+        ("a form with a token of the API", stage.as_who(Who::John, "POST", "/pieces").body(FORM, "")),
+    ] {
+        let (request, _) = in_pieces(request, b"a=1&", 3);
+        compare(&mut wrong, name, &shown(&stage.send_in_pieces(request).await), &says("3"));
+    }
+    verdict(&wrong)
+}
+
+async fn of_a_refused_request_nothing_is_read<A: Adapter>(stage: &Stage<A>) -> Check {
+    let browser = stage.log_in().await?;
+    let post = || browser.without_token("POST", "/echo");
+    for (name, request, status) in [
+        ("a stranger", request("POST", "/echo"), 401),
+        ("a bad token", request("POST", "/echo").token("made-up"), 401),
+        ("another site", post().header("sec-fetch-site", "cross-site"), 403),
+        ("JSON without a token", post().body("application/json", ""), 403),
+        ("staff's", stage.as_who(Who::John, "POST", "/mixed"), 403),
+        ("another's note", stage.as_who(Who::John, "PUT", "/notes/2").body("application/json", ""), 403),
+        ("no note", stage.as_who(Who::John, "PUT", "/notes/99").body("application/json", ""), 404),
+        ("an unknown path", request("POST", "/unknown"), 404),
+        ("a method that is not there", stage.as_who(Who::John, "POST", "/whoami"), 405),
+    ] {
+        let (request, read) = in_pieces(request, b"a=1&", 3);
+        let found = stage.send_in_pieces(request).await.status().as_u16();
+        same(name, &(found, read.load(Ordering::SeqCst)), &(status, 0))?;
+    }
+    Ok(())
 }
 
 async fn an_endpoint_reads_64_kib_and_no_more<A: Adapter>(stage: &Stage<A>) -> Check {

@@ -191,7 +191,7 @@ async fn the_peer_is_the_word_of_the_server<A: Adapter>(stage: &Stage<A>) -> Che
         let request = forwarded
             .into_iter()
             .fold(request, |request, address| request.header("x-forwarded-for", address));
-        let found = stage.adapter.send(request.build(), peer).await;
+        let found = stage.adapter.send(request.build().map(super::Pieces::halves), peer).await;
         compare(&mut wrong, name, &shown(&found), &expected);
     }
     verdict(&wrong)

@@ -19,6 +19,7 @@
 //! | `GET`, `POST /maybe` | `public` | takes `MaybeAuth`: the username or `nobody` |
 //! | `GET /open` | `require(AllowAny)` | takes `Auth`: the username |
 //! | `POST`, `PUT /echo` | | the body as it comes |
+//! | `POST /pieces` | | in how many pieces the body comes |
 //! | any method `/any` | | the method |
 //! | `GET`, any other method `/both` | | the method |
 //! | `PATCH`, `TRACE /rare` | `authenticate_with(`[`World::tokens`]`.authenticator())` | `rare` |
@@ -75,7 +76,7 @@
 //! use bytes::Bytes;
 //! use http::{Request, Response};
 //! use portcullis::routing::RouteTable;
-//! use portcullis_testing::suite::adapter::{self, Adapter, World};
+//! use portcullis_testing::suite::adapter::{self, Adapter, Pieces, World};
 //! # type Router = ();
 //!
 //! struct Mine(RouteTable, Router);
@@ -85,7 +86,7 @@
 //!         self.0.clone()
 //!     }
 //!
-//!     async fn send(&self, request: Request<Bytes>, peer: Option<IpAddr>) -> Response<Bytes> {
+//!     async fn send(&self, request: Request<Pieces>, peer: Option<IpAddr>) -> Response<Bytes> {
 //!         // Give it to the router, with the peer where the framework looks for it; collect the body.
 //! #       let _ = (request, peer, &self.1);
 //! #       Response::default()
@@ -109,6 +110,7 @@ mod body;
 mod handler;
 mod identity;
 mod object;
+mod pieces;
 mod route;
 mod session;
 mod setting;
@@ -124,6 +126,7 @@ use http::{Request, Response};
 use portcullis::routing::RouteTable;
 
 pub use handler::{Member, count, failure, handle, owe, scheme};
+pub use pieces::Pieces;
 pub use world::{IsLocal, IsOwner, Note, SeesFullPath, World};
 
 use self::stage::{Clause, Stage};
@@ -142,10 +145,10 @@ pub trait Adapter {
 
     /// Serves one request of a connection from `peer`, as the framework's server would.
     ///
-    /// What stands in the request's extensions is forged: a framework with extensions of its own gets it, too, where
+    /// The body comes in pieces, and what is not asked for is not read. What stands in the request's extensions is forged: a framework with extensions of its own gets it, too, where
     /// their types meet. The answer to HEAD has no body: where the framework's server takes it off, so does this. A handler
     /// that panics is the server's business: the panic passes through.
-    fn send(&self, request: Request<Bytes>, peer: Option<IpAddr>) -> impl Future<Output = Response<Bytes>>;
+    fn send(&self, request: Request<Pieces>, peer: Option<IpAddr>) -> impl Future<Output = Response<Bytes>>;
 }
 
 /// Runs the contract; `mount` mounts the routes of [`adapter`](self) each time it is called.

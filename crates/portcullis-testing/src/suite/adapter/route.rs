@@ -61,7 +61,7 @@ const fn captured(uri: &'static str, path: &Path) -> Path {
     Path { uri, ..*path }
 }
 
-pub(super) const PATHS: [Path; 50] = [
+pub(super) const PATHS: [Path; 51] = [
     one("/whoami", &[("GET", "IsAuthenticated", KNOWN)], GET, OTHERS),
     one("/scheme", &[("GET", "IsAuthenticated", KNOWN)], GET, OTHERS),
     one("/maybe", &[("GET", "AllowAny", OPEN), ("POST", "AllowAny", OPEN)], "GET, POST, HEAD", OPEN_OTHERS),
@@ -72,6 +72,7 @@ pub(super) const PATHS: [Path; 50] = [
         "POST, PUT",
         OTHERS,
     ),
+    one("/pieces", &[("POST", "IsAuthenticated", KNOWN)], "POST", OTHERS),
     one("/any", &[("*", "IsAuthenticated", KNOWN)], "", KNOWN),
     one("/both", &[("GET", "IsAuthenticated", KNOWN), ("*", "IsAuthenticated", KNOWN)], "", KNOWN),
     one(

@@ -80,11 +80,11 @@ async fn a_fallback_asks_what_the_router_asks<A: Adapter>(stage: &Stage<A>) -> C
     rows.push(("a route that says something".to_owned(), of(Who::Nobody, "/maybe"), says("nobody")));
     for spelling in SPELLINGS {
         for uri in [spelling.to_owned(), format!("http://localhost{spelling}")] {
-            let rows_of = METHODS.into_iter().filter(|method| *method != "HEAD");
-            rows.extend(
-                rows_of
-                    .map(|method| (format!("{method} {uri}"), request(method, &uri), unauthorized(STRANGER))),
-            );
+            rows.extend(METHODS.map(|method| {
+                let refused = unauthorized(STRANGER);
+                let refused = if method == "HEAD" { headless(&refused) } else { refused };
+                (format!("{method} {uri}"), request(method, &uri), refused)
+            }));
         }
     }
     let forms =

@@ -9,7 +9,7 @@ use http::{Request, Response};
 
 use super::answer::{fits, shown};
 use super::store::Outage;
-use super::{Adapter, World};
+use super::{Adapter, Pieces, World};
 use crate::request::{RequestBuilder, request};
 use crate::suite::stage::{Check, Failure};
 
@@ -46,6 +46,10 @@ impl Who {
 
 impl<A: Adapter> Stage<A> {
     pub(super) async fn send(&self, request: Request<Bytes>) -> Response<Bytes> {
+        self.send_in_pieces(request.map(Pieces::halves)).await
+    }
+
+    pub(super) async fn send_in_pieces(&self, request: Request<Pieces>) -> Response<Bytes> {
         self.adapter.send(request, Some(PEER)).await
     }
 
