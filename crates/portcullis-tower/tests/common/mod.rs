@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
@@ -128,14 +128,6 @@ where
     let (parts, body) = app.clone().oneshot(request).await.unwrap().into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     Answer { status: parts.status, headers: parts.headers, body: String::from_utf8_lossy(&body).into_owned() }
-}
-
-/// Makes a request of a browser from our own site.
-pub(crate) fn from_browser(method: &str, uri: &str, cookies: &str) -> http::request::Builder {
-    request(method, uri)
-        .header(COOKIE, cookies)
-        .header("host", "localhost")
-        .header("origin", "http://localhost")
 }
 
 impl Answer {
