@@ -4,7 +4,7 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 pub(crate) use portcullis_testing::TwoUsers;
@@ -40,14 +40,6 @@ pub(crate) async fn answer(response: Response) -> Answer {
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     Answer { status: parts.status, headers: parts.headers, body: String::from_utf8_lossy(&body).into_owned() }
-}
-
-/// Makes a request of a browser from our own site.
-pub(crate) fn from_browser(method: &str, uri: &str, cookies: &str) -> http::request::Builder {
-    request(method, uri)
-        .header(COOKIE, cookies)
-        .header("host", "localhost")
-        .header("origin", "http://localhost")
 }
 
 impl Answer {
