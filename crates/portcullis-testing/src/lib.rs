@@ -6,6 +6,7 @@ mod client;
 mod clock;
 mod event;
 mod force;
+mod hasher;
 mod people;
 mod random;
 mod request;

@@ -1,9 +1,13 @@
 //! Two users to begin a test with.
 
+use portcullis::password::PasswordHashers;
 use portcullis::store::{MemoryStore, NewUser};
 use portcullis::{Guard, GuardBuilder, NewToken, SessionConfig, Sessions, Tokens, Users};
 
-/// A store with John and with Mary, who is staff, a token of each, and what finds them.
+use crate::hasher::Cheap;
+
+/// A store with John and with Mary, who is staff, a token of each, and what finds them. A password that a test gives them is
+/// hashed by a hasher that costs nothing and protects nothing.
 ///
 /// # Examples
 ///
@@ -40,7 +44,7 @@ impl TwoUsers {
     /// Creates both.
     pub async fn new() -> Self {
         let store = MemoryStore::new();
-        let users = Users::new(store.clone());
+        let users = Users::new_with(store.clone(), PasswordHashers::new(Cheap));
         let tokens = Tokens::new(store.clone());
         let sessions = Sessions::new(store.clone(), SessionConfig::default());
         let john = token(&users, &tokens, NewUser::new("john")).await;

@@ -1,15 +1,14 @@
-//! A memory store whose wire can be cut, and a hasher that costs nothing.
+//! A memory store whose wire can be cut.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use portcullis::password::{HashMemory, PasswordHashError, PasswordHasher};
 use portcullis::store::{
     Committed, CounterStore, Group, Limit, LoginRecord, MemoryStore, NewUser, Purged, Reserved,
     SessionChange, SessionRecord, SessionStore, StoreError, TokenRecord, TokenStore, UserBySession,
     UserByToken, UserChange, UserStore,
 };
-use portcullis::{Account, Digest, PasswordHash, Secret, Timestamp, UserId};
+use portcullis::{Account, Digest, Timestamp, UserId};
 
 /// What fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Default)]
@@ -92,38 +91,3 @@ over_the_wire! {
 
 impl UserByToken<Account> for Shaky {}
 impl UserBySession<Account> for Shaky {}
-
-/// Stores a digest. It is for the two passwords of this suite alone.
-pub(super) struct Cheap;
-
-fn digest(password: &Secret) -> PasswordHash {
-    PasswordHash::new(format!("cheap${}", Digest::of(password.expose_secret())))
-}
-
-impl PasswordHasher for Cheap {
-    fn recognises(&self, hash: &PasswordHash) -> bool {
-        hash.expose_secret().starts_with("cheap$")
-    }
-
-    fn hash(
-        &self,
-        password: &Secret,
-        _: &[u8; 16],
-        _: &mut HashMemory,
-    ) -> Result<PasswordHash, PasswordHashError> {
-        Ok(digest(password))
-    }
-
-    fn verify(
-        &self,
-        password: &Secret,
-        hash: &PasswordHash,
-        _: &mut HashMemory,
-    ) -> Result<bool, PasswordHashError> {
-        Ok(digest(password) == *hash)
-    }
-
-    fn needs_upgrade(&self, _: &PasswordHash) -> bool {
-        false
-    }
-}

@@ -15,7 +15,8 @@ use portcullis::{
     Tokens, Unavailable, Users, Verdict,
 };
 
-use super::store::{Cheap, Shaky};
+use super::store::Shaky;
+use crate::hasher::Cheap;
 use crate::suite::stage::Failure;
 use crate::{FixedClock, SeededRandom};
 
