@@ -31,14 +31,23 @@ fn names_john(media_type: &[u8], body: &[u8]) -> bool {
     let media_type = media_type.to_ascii_lowercase();
     if contains(&media_type, b"json") {
         let json: serde_json::Value = serde_json::from_slice(body).unwrap();
-        json["username"].as_str().is_some_and(|name| name.trim() == "john") && json["password"] == PASSWORD
+        json["username"].as_str().is_some_and(|name| strip(name) == "john") && json["password"] == PASSWORD
     } else if contains(&media_type, b"multipart") {
         contains(body, b"john") && contains(body, PASSWORD.as_bytes())
     } else {
-        let last = |name: &str| form_urlencoded::parse(body).filter(|(other, _)| other == name).last();
-        last("username").is_some_and(|(_, name)| name.trim() == "john")
+        // A form that is not UTF-8 is Latin-1 (Django's `QueryDict`), in which A0 is a space that is trimmed.
+        let text = std::str::from_utf8(body)
+            .map_or_else(|_| body.iter().map(|byte| char::from(*byte)).collect(), str::to_owned);
+        let last =
+            |name: &str| form_urlencoded::parse(text.as_bytes()).filter(|(other, _)| other == name).last();
+        last("username").is_some_and(|(_, name)| strip(&name) == "john")
             && last("password").is_some_and(|(_, password)| password == PASSWORD)
     }
+}
+
+/// Takes off what Python's `str.strip()` does.
+fn strip(text: &str) -> &str {
+    text.trim_matches(|letter: char| letter.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&letter))
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
