@@ -79,7 +79,8 @@ impl StoreError {
 pub struct Purged {
     /// How many rows were deleted.
     pub deleted: u64,
-    /// Whether nothing is left that had ended when the round began, which is at the first call after one that was done.
+    /// Whether nothing is left that had ended when the round began, which is at the first call after one that was done; but
+    /// a row that somebody else is changing at that moment may be left.
     ///
     /// Where it is not, the limit was reached, or the time that the store gives to one call: the next call goes on.
     pub is_done: bool,
