@@ -54,10 +54,9 @@ const FLUSH: &str = "delete from portcullis_session where key = $1";
 
 const END: &str = "delete from portcullis_session where key = $1 and user_id = $2";
 
-/// In one order: two at once do not wait for each other.
-const END_ALL: &str = "\
-delete from portcullis_session where key = any(array(
-    select key from portcullis_session where user_id = $1 and key is distinct from $2 order by key for update))";
+/// By the user alone: a key that is read first, to lock rows in one order, may have changed before its row is locked, and
+/// the session would live on.
+const END_ALL: &str = "delete from portcullis_session where user_id = $1 and key is distinct from $2";
 
 const PURGE: &str = "\
 delete from portcullis_session where key = any(array(

@@ -5,10 +5,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::common::{Database, NOW, refresh_of, rotation_of, run, token};
+use crate::common::{Database, NOW, refresh_of, rotation_of, run, session_of, token};
 use portcullis::store::{
     CounterStore, Group, Limit, NewUser, RefreshState, RefreshStore, Reserved, Revocation, Rotated,
-    StoreError, TokenStore, UserStore,
+    SessionChange, SessionStore, StoreError, TokenStore, UserStore,
 };
 use portcullis::{Digest, UserId};
 use portcullis_sql::{SqlConfig, SqlStore};
@@ -166,6 +166,36 @@ async fn tokens_that_are_ended_in_two_ways_at_once_are_ended() {
     run(&mut other, "commit").await;
     let (revoke, create) = (revoke.await.unwrap(), create.await.unwrap());
     assert!(revoke.is_ok() && create.is_ok(), "{revoke:?} {create:?}");
+}
+
+/// A login changes the key of its session: whoever ends all sessions and waits for that ends the new key, too.
+#[tokio::test]
+async fn the_end_of_all_sessions_ends_one_whose_key_changes_meanwhile() {
+    let Some(database) = Database::new() else { return };
+    let store = database.store().await;
+    for (except, is_left) in
+        [(None, false), (Some(Digest::of("another")), false), (Some(Digest::of("new")), true)]
+    {
+        store.commit(SessionChange::Create(Digest::of("old"), session_of(1))).await.unwrap();
+        let mut other = database.other().await;
+        run(&mut other, "begin").await;
+        let cycle = "update portcullis_session set key = $1 where key = $2";
+        let (new, old) = (Digest::of("new"), Digest::of("old"));
+        let cycle = sqlx::query(cycle).bind(&new.as_bytes()[..]).bind(&old.as_bytes()[..]);
+        assert_eq!(cycle.execute(&mut other).await.unwrap().rows_affected(), 1);
+        let end = tokio::spawn({
+            let store = store.clone();
+            async move { store.end_sessions(&UserId::from(1), except.as_ref()).await }
+        });
+        while database.connections("wait_event_type = 'Lock'").await == 0 {
+            assert!(!end.is_finished(), "it does not wait");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        run(&mut other, "commit").await;
+        assert_eq!(end.await.unwrap().unwrap(), u64::from(!is_left), "{except:?}");
+        assert_eq!(store.session(&new).await.unwrap().is_some(), is_left, "{except:?}");
+        store.end_sessions(&UserId::from(1), None).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
